@@ -1,0 +1,1 @@
+"""From a run or any Keras model to something that ships."""

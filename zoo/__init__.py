@@ -1,0 +1,1 @@
+"""A Keras model zoo and deployment toolkit."""

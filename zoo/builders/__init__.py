@@ -1,0 +1,1 @@
+"""Builders of Keras models: one family per file."""

@@ -1,0 +1,152 @@
+"""What the zoo's things are, as frozen values; imports no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from zoo.errors import UsageError
+from zoo.hyperparameters import Hyperparameter
+
+Task = Literal["binary", "multiclass", "multilabel", "regression"]
+Kind = Literal["image", "table", "series"]
+TASKS: tuple[Task, ...] = get_args(Task)
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSpec:
+    """What a model is fed: one sample, after the recorded preprocessing steps.
+
+    Attributes:
+        shape: Without the batch axis: (height, width, channels), (columns,) or (steps, channels).
+        kind: How the axes are meant.
+        dtype: Of the samples as they are fed: "uint8" for pixels, "float32" otherwise.
+        scale: One factor for the whole tensor, applied inside the model: `x * scale + offset`.
+        offset: One summand for the whole tensor, applied inside the model.
+        columns: Names along the last axis, where they have names.
+    """
+
+    shape: tuple[int, ...]
+    kind: Kind
+    dtype: Literal["float32", "uint8"] = "float32"
+    scale: float = 1.0
+    offset: float = 0.0
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputSpec:
+    """What a model answers.
+
+    Attributes:
+        task: "binary" is one sigmoid, "multiclass" a softmax, "multilabel" a sigmoid each, "regression" linear.
+        shape: Without the batch axis: (1,) for binary, (classes,), (labels,) or (targets,).
+        labels: Class names (two for binary), label names, or target names.
+    """
+
+    task: Task
+    shape: tuple[int, ...]
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise UsageError(f"task {self.task!r} is unknown; choose one of {', '.join(TASKS)}")
+        wanted = 2 if self.task == "binary" else self.shape[-1]
+        if self.labels and len(self.labels) != wanted:
+            raise UsageError(f"{len(self.labels)} labels for a {self.task} output of {wanted}; give one label for each")
+
+    @property
+    def activation(self) -> str:
+        """The final activation that the task asks for."""
+        return {"multiclass": "softmax", "regression": "linear"}.get(self.task, "sigmoid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """What a builder builds and where it comes from."""
+
+    name: str
+    summary: str
+    kinds: tuple[Kind, ...]
+    tasks: tuple[Task, ...]
+    hyperparameters: tuple[Hyperparameter, ...]
+    paper: str = ""
+    year: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetCard:
+    """What a data set holds and where it comes from.
+
+    Attributes:
+        loader: "module:function" that returns a `zoo.data.Raw`.
+        samples: Rows of the real set, test split included.
+        files: Where the files come from; empty for a set that is embedded.
+    """
+
+    name: str
+    loader: str
+    kind: Kind
+    task: Task
+    summary: str
+    samples: int
+    source: str
+    licence: str
+    files: tuple[RemoteFile, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteFile:
+    """One file of a data set: its name inside the set's folder, its pinned checksum, its sources in order."""
+
+    name: str
+    sha256: str
+    bytes: int
+    urls: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeCard:
+    """One entry of the catalog: builder x data set x hyperparameters.
+
+    Attributes:
+        hyperparameters: What differs from the builder's defaults.
+        training: What differs from the training defaults.
+    """
+
+    name: str
+    builder: str
+    dataset: str
+    task: Task
+    summary: str = ""
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def family(self) -> str:
+        """The builder's name: one file of `zoo/builders` is one family."""
+        return self.builder
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataIdentity:
+    """Which data a run saw, exactly.
+
+    Attributes:
+        sha256: Of the raw samples and targets as loaded, in order.
+        samples: Split name to number of samples.
+        class_counts: Split name to label to count; empty for regression.
+        stand_in: True where other data took the place of the named set; nobody may mistake it for the real one.
+        duplicates: Test samples that also stand in the training split, exactly equal.
+        note: What stood in, from where; empty otherwise.
+    """
+
+    name: str
+    sha256: str
+    samples: Mapping[str, int]
+    class_counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    stand_in: bool = False
+    duplicates: int = 0
+    note: str = ""

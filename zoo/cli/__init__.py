@@ -1,0 +1,118 @@
+"""The command line: one command per file, each parses, calls one library function and prints what came back."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import signal
+import sys
+import traceback
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import click
+
+from zoo.errors import InterruptedRunError, SigtermInterrupt, TerminatedRunError, ZooError
+from zoo.registry import suggest
+
+COMMANDS: Mapping[str, str] = {
+    "list": "zoo.cli.list",
+    "info": "zoo.cli.info",
+    "data": "zoo.cli.data",
+    "train": "zoo.cli.train",
+    "evaluate": "zoo.cli.evaluate",
+    "predict": "zoo.cli.predict",
+    "export": "zoo.cli.export",
+    "verify": "zoo.cli.verify",
+    "bench": "zoo.cli.bench",
+    "report": "zoo.cli.report",
+    "doctor": "zoo.cli.doctor",
+}
+"""Command name to the module whose `command` is it; a command is imported when it is called or listed."""
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is asked for."""
+
+    def list_commands(self, context: click.Context) -> list[str]:  # noqa: ARG002
+        """Command names in the order of a first day with the tool."""
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command of that name, its module imported now."""
+        if name not in COMMANDS:
+            context.fail(f"No such command {name!r}{suggest(name, COMMANDS)}")
+        command: click.Command = importlib.import_module(COMMANDS[name]).command
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--debug", is_flag=True, help="Add the traceback to an error.")
+@click.version_option(package_name="keras-deploy-zoo", prog_name="zoo", message="%(prog)s %(version)s")
+def cli(debug: bool) -> None:
+    r"""Train Keras models by name, export them to a device, and know that they still work.
+
+    \b
+    Example:
+      zoo train mnist-cnn
+      zoo export mnist-cnn --quantize int8
+      zoo verify runs/mnist-cnn/*/export/tflite-int8
+    """
+
+
+def emit(value: Any, text: str, *, as_json: bool) -> None:
+    """Prints a command's result: one JSON value alone on the last line, or text for people."""
+    if not as_json:
+        click.echo(text)
+        return
+    from zoo.runs import to_json  # brings numpy, which --help and a table do without
+
+    click.echo(to_json(value))
+
+
+def say(message: str) -> None:
+    """Prints progress or a warning, on standard error."""
+    click.echo(message, err=True)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value, last and alone on its line.")
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Runs the command line and exits; the one place where an error becomes a line and an exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        cli.main([word for word in words if word != "--debug"], prog_name="zoo", standalone_mode=False)
+    except ZooError as error:
+        _fail(str(error), error.exit_code, words)
+    except click.ClickException as error:
+        _fail(f"{error.format_message()}{_help_hint(error)}", error.exit_code, words)
+    except (click.Abort, KeyboardInterrupt) as error:
+        code = TerminatedRunError.exit_code if isinstance(error, SigtermInterrupt) else InterruptedRunError.exit_code
+        _fail("interrupted; nothing was left half-written", code, words)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone: nobody is left to tell
+        sys.exit(1)
+    except MemoryError:
+        _fail("out of memory; close other programs, or take a smaller batch or model", 6, words)
+    sys.exit(0)
+
+
+def _terminate(_signum: int, _frame: object) -> NoReturn:
+    raise SigtermInterrupt
+
+
+def _help_hint(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"; see: {context.command_path} --help" if context is not None else ""
+
+
+def _fail(message: str, code: int, words: list[str]) -> NoReturn:
+    if "--debug" in words:
+        traceback.print_exc()
+    line = " ".join(message.split())
+    if "--json" in words:
+        click.echo(json.dumps({"error": line, "exit_code": code}))
+    click.echo(f"zoo: {line}", err=True)
+    sys.exit(code)

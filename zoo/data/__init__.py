@@ -1,0 +1,1 @@
+"""Data: one module per modality, downloads, embedded sets, splits."""

@@ -1,0 +1,123 @@
+"""Quality figures, numpy only: accuracy, macro F1, AUC, MAE, RMSE, R2, agreement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+PRIMARY: Mapping[str, str] = {
+    "binary": "accuracy",
+    "multiclass": "accuracy",
+    "multilabel": "macro_f1",
+    "regression": "r2",
+}
+ERRORS = frozenset({"mae", "rmse", "loss", "val_loss"})
+"""Metrics of which less is better; of all others more is better."""
+
+
+def evaluate(task: str, targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+    """All metrics of a task.
+
+    Args:
+        task: One of `zoo.cards.TASKS`.
+        targets: (n,) classes for binary and multiclass, (n, labels) of 0 and 1, or (n, targets) in target units.
+        outputs: (n, 1) or (n, classes) probabilities, or (n, targets) in target units.
+
+    Returns:
+        Metric name to value, as a fraction or in target units; NaN where a metric is undefined, such as the AUC of
+        one class.
+    """
+    if task == "regression":
+        return regression(targets.reshape(len(targets), -1), outputs.reshape(len(outputs), -1))
+    if task == "multilabel":
+        return _multilabel(targets, outputs)
+    decided = decide(task, outputs)
+    scores = outputs.reshape(len(outputs), -1)
+    classes = max(scores.shape[-1], 2)
+    result = {"accuracy": float(np.mean(decided == targets)), "macro_f1": macro_f1(targets, decided, classes)}
+    if task == "binary":
+        result["auc"] = auc(targets, scores[:, 0])
+    return result
+
+
+def decide(task: str, outputs: np.ndarray) -> np.ndarray:
+    """The answer behind the probabilities: class indices, or 0 and 1 per label."""
+    flat = outputs.reshape(len(outputs), -1)
+    if task == "multiclass":
+        return np.asarray(flat.argmax(axis=-1))
+    decided = (flat >= 0.5).astype(np.int64)
+    return decided[:, 0] if task == "binary" else decided
+
+
+def macro_f1(targets: np.ndarray, decided: np.ndarray, classes: int) -> float:
+    """Mean F1 over the classes that occur among targets or answers."""
+    confusion = confusion_matrix(targets, decided, classes)
+    hits, sums = np.diag(confusion), confusion.sum(axis=0) + confusion.sum(axis=1)
+    present = sums > 0
+    return float(np.mean(2 * hits[present] / sums[present])) if present.any() else float("nan")
+
+
+def confusion_matrix(targets: np.ndarray, decided: np.ndarray, classes: int) -> np.ndarray:
+    """Counts, (true class, answered class)."""
+    flat = np.bincount(targets.astype(np.int64) * classes + decided.astype(np.int64), minlength=classes * classes)
+    return flat.reshape(classes, classes)
+
+
+def auc(targets: np.ndarray, scores: np.ndarray) -> float:
+    """Area under the ROC curve by ranks, ties shared; NaN where only one class occurs."""
+    positive = targets.astype(bool)
+    count = int(positive.sum())
+    others = positive.size - count
+    if count == 0 or others == 0:
+        return float("nan")
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * others))
+
+
+def regression(targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+    """MAE and RMSE in target units and R2, each the mean over the targets."""
+    error = outputs.astype(np.float64) - targets.astype(np.float64)
+    total = np.sum((targets - targets.mean(axis=0)) ** 2, axis=0, dtype=np.float64)
+    residual = np.sum(error**2, axis=0)
+    r2 = np.where(total > 0, 1 - residual / np.where(total > 0, total, 1), np.nan)
+    return {
+        "mae": float(np.mean(np.abs(error))),
+        "rmse": float(np.mean(np.sqrt(np.mean(error**2, axis=0)))),
+        "r2": float(np.mean(r2)),
+    }
+
+
+def agreement(task: str, first: np.ndarray, second: np.ndarray) -> float:
+    """Share of samples on which two models give the same answer; for regression the R2 of one against the other.
+
+    Two constant regressions agree fully where they are equal and not at all where they differ.
+    """
+    if task == "regression":
+        value = regression(first.reshape(len(first), -1), second.reshape(len(second), -1))["r2"]
+        return value if np.isfinite(value) else float(np.allclose(first, second))
+    one, two = decide(task, first), decide(task, second)
+    return float(np.mean(np.all((one == two).reshape(len(one), -1), axis=-1)))
+
+
+def better(metric: str, value: float, than: float) -> bool:
+    """Whether a value of this metric beats another; a value that is not finite never does."""
+    if not np.isfinite(value):
+        return False
+    if not np.isfinite(than):
+        return True
+    return value < than if metric in ERRORS else value > than
+
+
+def _multilabel(targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+    decided = decide("multilabel", outputs)
+    hits = np.sum((decided == 1) & (targets == 1), axis=0)
+    sums = decided.sum(axis=0) + targets.sum(axis=0)
+    present = sums > 0
+    areas = np.array([auc(targets[:, column], outputs[:, column]) for column in range(targets.shape[1])])
+    return {
+        "accuracy": float(np.mean(decided == targets)),
+        "macro_f1": float(np.mean(2 * hits[present] / sums[present])) if present.any() else float("nan"),
+        "auc": float(np.nanmean(areas)) if np.isfinite(areas).any() else float("nan"),
+    }

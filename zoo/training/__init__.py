@@ -1,0 +1,1 @@
+"""Training: fit, callbacks, checkpoints, baselines; the only place of tf.data."""
