@@ -81,9 +81,14 @@ class DatasetCard:
     """What a data set holds and where it comes from.
 
     Attributes:
-        loader: "module:function" that returns a `zoo.data.Raw`.
+        loader: "module:function" that takes a `zoo.data.LoadRequest` and returns a `zoo.data.Raw`.
         samples: Rows of the real set, test split included.
+        shape: Of one raw sample, without the batch axis.
+        labels: Class or target names, in the order of the class indices.
+        test_samples: Rows of the official test split; 0 where there is none.
         files: Where the files come from; empty for a set that is embedded.
+        content_sha256: Of the decoded arrays, so that a re-packed file is known for the same data; see
+            `zoo.data.identity.digest`. Empty for a set that is embedded.
     """
 
     name: str
@@ -94,7 +99,11 @@ class DatasetCard:
     samples: int
     source: str
     licence: str
+    shape: tuple[int, ...] = ()
+    labels: tuple[str, ...] = ()
+    test_samples: int = 0
     files: tuple[RemoteFile, ...] = ()
+    content_sha256: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

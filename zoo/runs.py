@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -159,11 +160,12 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         DataError: The file is missing, cut short or holds pickled objects.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # numpy 2.4 leaves a file that it opened itself open where the archive is damaged
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing") from error
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+    except (ValueError, TypeError, OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise DataError(f"{path} is not a readable .npz file: {error}") from error
 
 

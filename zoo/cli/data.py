@@ -1,0 +1,129 @@
+"""`zoo data`: the data sets known by name, where their files are, and fetching them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zoo.cards import DatasetCard
+from zoo.cli import emit, json_option, say
+
+
+@click.group()
+def command() -> None:
+    r"""List, describe and fetch data sets.
+
+    \b
+    Example:
+      zoo data list
+      zoo data info mnist
+      zoo data fetch fashion_mnist
+    """
+
+
+@command.command("list")
+@json_option
+def list_sets(as_json: bool) -> None:
+    r"""List the data sets known by name.
+
+    \b
+    Example:
+      zoo data list
+    """
+    from zoo.data import DATASETS
+
+    described = [_describe(DATASETS.get(name)) for name in DATASETS]
+    rows = [("NAME", "TASK", "SAMPLES", "WHERE", "WHAT")]
+    rows += [(card["name"], card["task"], f"{card['samples']:,}", _where(card), card["summary"]) for card in described]
+    emit(described, _table(rows), as_json=as_json)
+
+
+@command.command("info")
+@click.argument("name")
+@json_option
+def info(name: str, as_json: bool) -> None:
+    r"""Describe one data set: sizes, classes, licence, and where its files were found.
+
+    \b
+    Example:
+      zoo data info mnist
+    """
+    from zoo.data import DATASETS
+
+    card = _describe(DATASETS.get(name))
+    emit(card, _page(card), as_json=as_json)
+
+
+@command.command("fetch")
+@click.argument("name")
+@json_option
+def fetch(name: str, as_json: bool) -> None:
+    r"""Fetch a data set into the cache and verify it; what is there already is only verified.
+
+    \b
+    Example:
+      zoo data fetch mnist
+    """
+    from zoo.data import DATASETS, store
+
+    card = DATASETS.get(name)
+    if card.files:
+        store.read(card, store.locate(card) or store.fetch(card, say))
+    described = _describe(card)
+    emit(described, f"{name}: verified, {_where(described)}", as_json=as_json)
+
+
+def _describe(card: DatasetCard) -> dict[str, Any]:
+    """The card, and the state of its files on this machine."""
+    from zoo import settings
+    from zoo.data import store
+
+    found = store.locate(card) if card.files else None
+    return {
+        **asdict(card),
+        "embedded": not card.files,
+        "path": found,
+        "bytes": found.stat().st_size if found else None,
+        "searched": [folder / card.name for folder in settings.data_folders()] if card.files else [],
+    }
+
+
+def _where(card: dict[str, Any]) -> str:
+    if card["embedded"]:
+        return "comes with scikit-learn"
+    return str(card["path"]) if card["path"] else "not fetched"
+
+
+def _page(card: dict[str, Any]) -> str:
+    test = (
+        f"{card['test_samples']:,} of them the official test split"
+        if card["test_samples"]
+        else "no official test split"
+    )
+    rows = [
+        ("name", card["name"]),
+        ("what", card["summary"]),
+        ("task", f"{card['task']}, {card['kind']} {'x'.join(str(size) for size in card['shape'])}"),
+        ("samples", f"{card['samples']:,}, {test}"),
+        ("labels", ", ".join(card["labels"])),
+        ("source", card["source"]),
+        ("licence", card["licence"]),
+        ("files", _where(card)),
+    ]
+    if card["path"]:
+        rows.append(("bytes", f"{card['bytes']:,}"))
+    elif not card["embedded"]:
+        rows.append(("searched", ", ".join(str(Path(folder)) for folder in card["searched"])))
+        rows.append(("next", f"zoo data fetch {card['name']}"))
+    return _table(rows)
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
+    """Columns aligned to the left, two spaces between."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
