@@ -46,7 +46,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def server():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         running.seen, running.cuts = [], 1
-        running.handle_error = lambda *connection: None  # a client that hangs up early is what some tests are about
+        running.handle_error = lambda *_connection: None  # a client that hangs up early is what some tests are about
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield running
