@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
+import tempfile
 from pathlib import Path
+
+_CHATTER = re.compile(rb"WARNING: All log messages before absl::InitializeLog|[IWE]0000 ")
 
 
 def home() -> Path:
@@ -18,12 +23,29 @@ def data_folders() -> tuple[Path, ...]:
 
 
 def quiet_tensorflow() -> None:
-    """Silences TensorFlow's start-up chatter, in this process and its children, unless the user chose a level.
+    """Imports TensorFlow without its start-up chatter, unless the user chose a level of `$TF_CPP_MIN_LOG_LEVEL`.
 
-    Must run before TensorFlow is imported.
+    TensorFlow 2.21 logs to file descriptor 2 before it reads any log level, so the descriptor is held while the import
+    and the look for devices run; what is not that chatter is passed on.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            held.seek(0)
+            lines = held.read().splitlines(keepends=True)
+            os.write(2, b"".join(line for line in lines if not _CHATTER.match(line)))
 
 
 def cpu_count() -> int:

@@ -1,0 +1,50 @@
+"""Pieces that several families share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoo.cards import InputSpec, OutputSpec
+
+
+def scaled_input(spec: InputSpec) -> tuple[Any, Any]:
+    """The model's input and the tensor after its one scale for the whole tensor.
+
+    The scale is a float32 layer under every precision policy: bfloat16 would round raw values before they are scaled.
+
+    Returns:
+        (keras.KerasTensor input, keras.KerasTensor scaled), shape (batch, *spec.shape).
+    """
+    import keras
+
+    inputs = keras.Input(spec.shape, dtype="float32", name="input")
+    if spec.scale == 1.0 and spec.offset == 0.0:
+        return inputs, inputs
+    return inputs, keras.layers.Rescaling(spec.scale, spec.offset, dtype="float32", name="scale")(inputs)
+
+
+def answer(x: Any, spec: OutputSpec, *, l1: float, l2: float) -> Any:
+    """The last layer: one unit per output with the activation of the task, in float32 under every precision policy."""
+    import keras
+
+    return keras.layers.Dense(
+        spec.shape[-1],
+        activation=spec.activation,
+        kernel_regularizer=penalty(l1, l2),
+        dtype="float32",
+        name="output",
+    )(x)
+
+
+def penalty(l1: float, l2: float) -> Any:
+    """The kernel regularizer, or None where both strengths are zero."""
+    import keras
+
+    return keras.regularizers.L1L2(l1=l1, l2=l2) if l1 or l2 else None
+
+
+def drop(x: Any, rate: float) -> Any:
+    """Dropout, or the tensor as it is at a rate of zero."""
+    import keras
+
+    return keras.layers.Dropout(rate)(x) if rate else x

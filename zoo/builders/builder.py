@@ -1,0 +1,129 @@
+"""What a builder is: a function from specs and hyperparameters to an uncompiled Keras model, and its card."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.cards import KINDS, TASKS, InputSpec, Kind, ModelCard, OutputSpec, Task
+from zoo.errors import ModelError, UsageError
+from zoo.hyperparameters import Hyperparameter, Value, resolve
+from zoo.registry import Registry, load_object
+
+
+@dataclass(frozen=True)
+class Builder:
+    """A builder function with its card; calling it checks what it is given first.
+
+    Example:
+        >>> model = get_builder("mlp")(inputs, outputs, units=64)
+    """
+
+    card: ModelCard
+    function: Callable[..., Any]
+
+    def __call__(self, inputs: InputSpec, outputs: OutputSpec, **hyperparameters: object) -> Any:
+        """An uncompiled `keras.Model`.
+
+        Raises:
+            UsageError: An unknown hyperparameter or a value out of range.
+            ModelError: The builder does not take this kind of input or this task, or the model is not what was asked.
+        """
+        self.check_fits(inputs, outputs)
+        model = self.function(inputs, outputs, **self.resolve(hyperparameters))
+        answered = getattr(model, "output_shape", None)
+        if answered != (None, *outputs.shape):
+            raise ModelError(
+                f"builder {self.card.name!r} returned {type(model).__name__} with output {answered}; "
+                f"expected a keras.Model with output {(None, *outputs.shape)}"
+            )
+        return model
+
+    def resolve(self, given: Mapping[str, object]) -> dict[str, Value]:
+        """Every hyperparameter with its value, the given ones validated."""
+        return resolve(self.card.hyperparameters, given, f"builder {self.card.name!r}")
+
+    def check_fits(self, inputs: InputSpec, outputs: OutputSpec) -> None:
+        """Raises ModelError unless the builder takes this kind of input and this task."""
+        if inputs.kind not in self.card.kinds:
+            raise ModelError(
+                f"builder {self.card.name!r} takes {' or '.join(self.card.kinds)} input, not {inputs.kind} "
+                f"of shape {inputs.shape}; see: zoo info {self.card.name}"
+            )
+        if outputs.task not in self.card.tasks:
+            raise ModelError(
+                f"builder {self.card.name!r} does {', '.join(self.card.tasks)}, not {outputs.task}; "
+                f"see: zoo info {self.card.name}"
+            )
+
+
+def declare(
+    name: str,
+    *,
+    summary: str,
+    kinds: tuple[Kind, ...],
+    hyperparameters: tuple[Hyperparameter, ...],
+    tasks: tuple[Task, ...] = TASKS,
+    paper: str = "",
+    year: int | None = None,
+) -> Callable[[Callable[..., Any]], Builder]:
+    """Decorates a function `(inputs, outputs, *, <hyperparameters>) -> keras.Model` into a Builder."""
+    card = ModelCard(
+        name=name,
+        summary=summary,
+        kinds=kinds,
+        tasks=tasks,
+        hyperparameters=hyperparameters,
+        paper=paper,
+        year=year,
+    )
+    return lambda function: Builder(card, function)
+
+
+def of_function(function: Callable[..., Any], name: str) -> Builder:
+    """A Builder around a user's plain function; its keyword-only parameters with defaults are the hyperparameters.
+
+    Raises:
+        UsageError: Fewer than two positional parameters, or a keyword without a plain default.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if len(positional) != 2:
+        raise UsageError(
+            f"{name} takes {len(positional)} positional parameters; a builder takes (inputs, outputs, *, ...)"
+        )
+    knobs = tuple(_knob(parameter, name) for parameter in parameters if parameter.kind == parameter.KEYWORD_ONLY)
+    summary = (inspect.getdoc(function) or "a user's own builder").splitlines()[0]
+    return Builder(ModelCard(name=name, summary=summary, kinds=KINDS, tasks=TASKS, hyperparameters=knobs), function)
+
+
+def _knob(parameter: inspect.Parameter, name: str) -> Hyperparameter:
+    default = parameter.default
+    kinds = {bool: "bool", int: "int", float: "float"}
+    if type(default) in kinds:
+        return Hyperparameter(name=parameter.name, type=kinds[type(default)], default=default, help="")  # type: ignore[arg-type]
+    raise UsageError(
+        f"{name}: hyperparameter {parameter.name!r} needs a default that is a number or a bool, "
+        f"or declare it with zoo.builders.declare"
+    )
+
+
+BUILDERS: Registry[Builder] = Registry("builder", entry_points="zoo.builders", hint="; see: zoo list --builders")
+for _name in ("mlp", "convnet", "recurrent"):
+    BUILDERS.add(_name, f"zoo.builders.{_name}:{_name}")
+
+
+def get_builder(name: str) -> Builder:
+    """The builder of a registered name, of an entry point, or of "module:function".
+
+    Raises:
+        UsageError: Unknown name, or an object that is no builder.
+    """
+    found: Any = load_object(name) if ":" in name else BUILDERS.get(name)
+    if isinstance(found, Builder):
+        return found
+    if not callable(found):
+        raise UsageError(f"{name!r} is a {type(found).__name__}, not a builder function (inputs, outputs, *, ...)")
+    return of_function(found, name)

@@ -1,0 +1,97 @@
+"""Convolutional network: a stem, blocks of convolution and pooling, a global or flattened head.
+
+LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition", Proc. IEEE 86, 1998.
+Batch normalisation: Ioffe and Szegedy, arXiv:1502.03167. Global pooling: Lin, Chen and Yan, arXiv:1312.4400.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoo.builders.blocks import answer, drop, penalty, scaled_input
+from zoo.builders.builder import declare
+from zoo.cards import InputSpec, OutputSpec
+from zoo.errors import ModelError
+from zoo.hyperparameters import ACTIVATION, DROPOUT, L1, L2, choice, flag, integer, real
+
+
+@declare(
+    "convnet",
+    summary="convolution, batch norm and pooling, with a global or flattened head",
+    kinds=("image",),
+    hyperparameters=(
+        integer("filters", 24, "filters of the first convolution", low=1, high=1024, log=True, search=(4, 64)),
+        integer("blocks", 2, "blocks of convolution and pooling after the first", low=0, high=8, search=(1, 3)),
+        integer("convolutions", 1, "convolutions in a block before its pooling", low=1, high=4, search=(1, 2)),
+        real("growth", 2.0, "filters of a block over those of the one before", low=0.5, high=4.0, search=(1.0, 2.0)),
+        integer("stem_kernel", 5, "kernel size of the first convolution", low=1, high=11, search=(3, 5)),
+        integer("stem_stride", 2, "stride of the first convolution", low=1, high=4, search=(1, 2)),
+        integer("kernel", 3, "kernel size in the blocks", low=1, high=11, search=(3, 5)),
+        choice("pooling", "max", "what halves height and width in a block", ("max", "average")),
+        choice("head", "global", "global average pooling, or all positions flattened", ("global", "flatten")),
+        integer("units", 0, "width of a dense layer in the head; 0 is none", low=0, high=8192, search=(0, 128)),
+        ACTIVATION,
+        flag("batch_norm", True, "normalise before each activation"),
+        DROPOUT,
+        L1,
+        L2,
+    ),
+    paper="LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition",
+    year=1998,
+)
+def convnet(
+    inputs: InputSpec,
+    outputs: OutputSpec,
+    *,
+    filters: int,
+    blocks: int,
+    convolutions: int,
+    growth: float,
+    stem_kernel: int,
+    stem_stride: int,
+    kernel: int,
+    pooling: str,
+    head: str,
+    units: int,
+    activation: str,
+    batch_norm: bool,
+    dropout: float,
+    l1: float,
+    l2: float,
+) -> Any:
+    """Builds the network, (batch, height, width, channels) float32 -> (batch, *outputs.shape) float32."""
+    import keras
+
+    check_depth(inputs.shape, stem_stride, blocks)
+    pool = keras.layers.MaxPooling2D if pooling == "max" else keras.layers.AveragePooling2D
+
+    def convolve(x: Any, width: int, size: int, *, stride: int = 1) -> Any:
+        return keras.layers.Conv2D(
+            width, size, strides=stride, padding="same", use_bias=not batch_norm, kernel_regularizer=penalty(l1, l2)
+        )(x)
+
+    def activate(x: Any) -> Any:
+        return keras.layers.Activation(activation)(keras.layers.BatchNormalization()(x) if batch_norm else x)
+
+    start, x = scaled_input(inputs)
+    x = activate(convolve(x, filters, stem_kernel, stride=stem_stride))
+    for block in range(1, blocks + 1):
+        for _ in range(convolutions - 1):
+            x = activate(convolve(x, round(filters * growth**block), kernel))
+        # Pooling comes before the normalisation: a quarter of the values to normalise, the same accuracy.
+        x = activate(pool(2)(convolve(x, round(filters * growth**block), kernel)))
+    x = keras.layers.GlobalAveragePooling2D()(x) if head == "global" else keras.layers.Flatten()(x)
+    if units:
+        x = activate(keras.layers.Dense(units, use_bias=not batch_norm, kernel_regularizer=penalty(l1, l2))(x))
+    return keras.Model(start, answer(drop(x, dropout), outputs, l1=l1, l2=l2), name="convnet")
+
+
+def check_depth(shape: tuple[int, ...], stem_stride: int, blocks: int) -> None:
+    """Raises ModelError where the blocks would pool an image down to nothing."""
+    smallest = -(-min(shape[:2]) // stem_stride)
+    deepest = max(smallest.bit_length() - 1, 0)
+    if blocks > deepest:
+        raise ModelError(
+            f"convnet with blocks = {blocks} and stem_stride = {stem_stride} pools {shape[0]}x{shape[1]} pixels to "
+            f"nothing; take blocks = {deepest} or fewer, a smaller stem_stride or larger images"
+        )

@@ -1,0 +1,57 @@
+"""Multi-layer perceptron: dense layers on a flattened input.
+
+Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors", Nature 323, 1986.
+Batch normalisation: Ioffe and Szegedy, arXiv:1502.03167.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoo.builders.blocks import answer, drop, penalty, scaled_input
+from zoo.builders.builder import declare
+from zoo.cards import InputSpec, OutputSpec
+from zoo.hyperparameters import ACTIVATION, DROPOUT, L1, L2, flag, integer
+
+
+@declare(
+    "mlp",
+    summary="dense layers on a flattened input: classification (binary, multi-class, multi-label) and regression",
+    kinds=("table", "image", "series"),
+    hyperparameters=(
+        integer("units", 64, "width of each hidden layer", low=1, high=8192, log=True, search=(8, 256)),
+        integer("layers", 2, "number of hidden layers; 0 is a linear model", low=0, high=16, search=(1, 4)),
+        ACTIVATION,
+        flag("batch_norm", False, "normalise before each activation"),
+        DROPOUT,
+        L1,
+        L2,
+    ),
+    paper="Rumelhart, Hinton, Williams: Learning representations by back-propagating errors",
+    year=1986,
+)
+def mlp(
+    inputs: InputSpec,
+    outputs: OutputSpec,
+    *,
+    units: int,
+    layers: int,
+    activation: str,
+    batch_norm: bool,
+    dropout: float,
+    l1: float,
+    l2: float,
+) -> Any:
+    """Builds the perceptron, (batch, *inputs.shape) float32 -> (batch, *outputs.shape) float32."""
+    import keras
+
+    start, x = scaled_input(inputs)
+    if len(inputs.shape) > 1:
+        x = keras.layers.Flatten()(x)
+    for _ in range(layers):
+        x = keras.layers.Dense(units, kernel_regularizer=penalty(l1, l2), use_bias=not batch_norm)(x)
+        if batch_norm:
+            x = keras.layers.BatchNormalization()(x)
+        x = keras.layers.Activation(activation)(x)
+        x = drop(x, dropout)
+    return keras.Model(start, answer(x, outputs, l1=l1, l2=l2), name="mlp")

@@ -1,0 +1,317 @@
+"""Typed configuration: every knob of a run, from a recipe, a TOML file and overrides, and back to TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from zoo.builders import BUILDERS, get_builder
+from zoo.cards import RecipeCard, Task
+from zoo.catalog import RECIPES
+from zoo.errors import UsageError
+from zoo.hyperparameters import Hyperparameter, Value, choice, flag, integer, real, resolve
+from zoo.registry import suggest
+from zoo.settings import cpu_count
+
+SCHEMA_VERSION = 1
+
+OPTIMIZER_RATES = {
+    "sgd": 0.05,
+    "momentum": 0.05,
+    "nesterov": 0.05,
+    "adam": 0.001,
+    "adamw": 0.001,
+    "rmsprop": 0.001,
+    "adagrad": 0.05,
+}
+"""Optimizer to the learning rate that "auto" stands for."""
+
+LOSSES: Mapping[str, tuple[Task, ...]] = {
+    "mse": ("regression", "binary", "multiclass", "multilabel"),
+    "mae": ("regression", "binary", "multiclass", "multilabel"),
+    "huber": ("regression", "binary", "multiclass", "multilabel"),
+    "binary_crossentropy": ("binary", "multilabel"),
+    "categorical_crossentropy": ("multiclass",),
+}
+"""Loss to the tasks it makes sense for."""
+
+MONITORS: Mapping[Task, tuple[str, ...]] = {
+    "binary": ("loss", "accuracy", "macro_f1", "auc"),
+    "multiclass": ("loss", "accuracy", "macro_f1"),
+    "multilabel": ("loss", "accuracy", "macro_f1", "auc"),
+    "regression": ("loss", "mae", "rmse", "r2"),
+}
+"""Task to the validation metrics that can decide which weights are kept."""
+
+DEFAULT_LOSS: Mapping[Task, str] = {
+    "binary": "binary_crossentropy",
+    "multilabel": "binary_crossentropy",
+    "multiclass": "categorical_crossentropy",
+    "regression": "mse",
+}
+
+
+def _knob(declared: Hyperparameter) -> Any:
+    return field(default=declared.default, metadata={"knob": declared})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How a model is trained; each field's declaration is its metadata."""
+
+    epochs: int = _knob(integer("epochs", 10, "passes over the training split", low=1, high=100_000))
+    batch_size: int | str = _knob(
+        integer(
+            "batch_size",
+            128,
+            "samples a step: 1 is stochastic, full is batch gradient descent, between is mini-batch",
+            low=1,
+            high=1_000_000,
+            words=("full",),
+            log=True,
+            search=(32, 256),
+        )
+    )
+    optimizer: str = _knob(
+        choice(
+            "optimizer", "adam", "how gradients become steps", tuple(OPTIMIZER_RATES), search=("adam", "adamw", "sgd")
+        )
+    )
+    learning_rate: float | str = _knob(
+        real(
+            "learning_rate",
+            "auto",
+            "peak learning rate; auto is the optimizer's usual one",
+            low=1e-8,
+            high=100.0,
+            words=("auto",),
+            log=True,
+            search=(1e-4, 1e-2),
+        )
+    )
+    schedule: str = _knob(
+        choice(
+            "schedule",
+            "constant",
+            "course of the learning rate over the epochs",
+            ("constant", "cosine", "onecycle", "step", "plateau"),
+        )
+    )
+    weight_decay: float = _knob(
+        real("weight_decay", 0.004, "decoupled weight decay of adamw", low=0.0, high=10.0, log=True)
+    )
+    loss: str = _knob(choice("loss", "auto", "what is minimised; auto is the task's usual one", ("auto", *LOSSES)))
+    class_weights: str = _knob(
+        choice("class_weights", "none", "balanced weighs each class by its rarity", ("none", "balanced"))
+    )
+    patience: int = _knob(
+        integer(
+            "patience",
+            0,
+            "epochs without a better validation metric before stopping; 0 never stops",
+            low=0,
+            high=100_000,
+        )
+    )
+    monitor: str = _knob(
+        choice(
+            "monitor",
+            "auto",
+            "validation metric that decides which weights are kept; auto is the task's usual one, ties by loss",
+            ("auto", "loss", "accuracy", "macro_f1", "auc", "mae", "rmse", "r2"),
+        )
+    )
+    seed: int = _knob(integer("seed", 0, "makes weights, splits and order repeatable", low=0, high=2**31 - 1))
+    precision: str = _knob(
+        choice(
+            "precision", "float32", "arithmetic of training; saved models are float32", ("float32", "mixed_bfloat16")
+        )
+    )
+    threads: int = _knob(
+        integer("threads", 0, "cores for the arithmetic, part of repeatability; 0 is all there are", low=0, high=1024)
+    )
+    tensorboard: bool = _knob(flag("tensorboard", True, "write TensorBoard logs"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which data, and how they are split; each field's declaration is its metadata."""
+
+    validation: float = _knob(
+        real("validation", 0.1, "fraction of the training data kept for decisions", low=0.01, high=0.5)
+    )
+    test: float = _knob(
+        real("test", 0.2, "fraction tested on, where the set has no official test split", low=0.01, high=0.5)
+    )
+    train_samples: int = _knob(
+        integer("train_samples", 0, "train on this many samples, drawn by class; 0 is all", low=0, high=10**9)
+    )
+    strict_data: bool = _knob(flag("strict_data", False, "refuse stand-in data"))
+
+
+TRAINING: tuple[Hyperparameter, ...] = tuple(entry.metadata["knob"] for entry in fields(TrainingConfig))
+DATA: tuple[Hyperparameter, ...] = tuple(entry.metadata["knob"] for entry in fields(DataConfig))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Everything that decides a run.
+
+    Attributes:
+        name: The run folder's name: the recipe, or builder and data.
+        builder: A registered name, an entry point, or "module:function".
+        dataset: A registered data set's name.
+        hyperparameters: Of the builder, all of them.
+    """
+
+    name: str
+    builder: str
+    dataset: str
+    recipe: str | None = None
+    hyperparameters: Mapping[str, Value] = field(default_factory=dict)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+
+    def for_task(self, task: Task) -> RunConfig:
+        """The same run with every "auto" resolved.
+
+        Raises:
+            UsageError: The loss makes no sense for the task.
+        """
+        training = self.training
+        loss = DEFAULT_LOSS[task] if training.loss == "auto" else training.loss
+        if task not in LOSSES[loss]:
+            fitting = ", ".join(name for name, tasks in LOSSES.items() if task in tasks)
+            raise UsageError(f"loss {loss!r} does not fit a {task} task; choose one of {fitting}")
+        if training.monitor not in ("auto", *MONITORS[task]):
+            raise UsageError(
+                f"monitor {training.monitor!r} does not fit a {task} task; choose one of {', '.join(MONITORS[task])}"
+            )
+        if training.class_weights != "none" and task not in ("binary", "multiclass"):
+            raise UsageError(
+                f"class_weights = {training.class_weights!r} fits classes, not a {task} task; leave it at none"
+            )
+        rate = OPTIMIZER_RATES[training.optimizer] if training.learning_rate == "auto" else training.learning_rate
+        resolved = replace(training, loss=loss, learning_rate=rate, threads=training.threads or cpu_count())
+        return replace(self, training=resolved)
+
+    def to_toml(self) -> str:
+        """The configuration as a TOML file that `zoo train FILE` repeats."""
+        content: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "name": self.name, "builder": self.builder}
+        if self.recipe:
+            content["recipe"] = self.recipe
+        content["data"] = {"dataset": self.dataset, **asdict(self.data)}
+        content["hyperparameters"] = dict(self.hyperparameters)
+        content["training"] = asdict(self.training)
+        return tomli_w.dumps(content)
+
+
+def configure(
+    target: str, overrides: Mapping[str, object] | None = None, *, data: str | None = None, name: str | None = None
+) -> RunConfig:
+    """The configuration of a recipe, a TOML file, or a builder with data.
+
+    Args:
+        target: A recipe's name, a path ending in `.toml`, a builder's name or "module:function".
+        overrides: Knob to value, as text or typed: training, data and the builder's hyperparameters in one namespace.
+        data: A data set's name; replaces the recipe's own.
+        name: The run folder's name.
+
+    Raises:
+        UsageError: An unknown name, knob or value.
+    """
+    layers = _layers(target)
+    if data:
+        layers["dataset"] = data
+    if not layers.get("dataset"):
+        raise UsageError(f"{target!r} is a builder and needs data; add --data NAME, see: zoo data list")
+    builder = get_builder(layers["builder"])
+    knobs = {knob.name: "hyperparameters" for knob in builder.card.hyperparameters}
+    for section, declared in (("training", TRAINING), ("data", DATA)):
+        for knob in declared:
+            if knob.name in knobs:
+                raise UsageError(
+                    f"builder {builder.card.name!r} declares {knob.name!r}, a knob of {section}; rename it"
+                )
+            knobs[knob.name] = section
+    for key, value in (overrides or {}).items():
+        if key not in knobs:
+            raise UsageError(f"{target!r} has no knob {key!r}{suggest(key, knobs)}; see: zoo info {target}")
+        layers[knobs[key]][key] = value
+    stem = Path(layers["dataset"]).stem
+    default = layers["recipe"] if layers["recipe"] and not data else f"{builder.card.name.split(':')[-1]}-{stem}"
+    return RunConfig(
+        name=name or layers.get("name") or default,
+        builder=layers["builder"],
+        dataset=layers["dataset"],
+        recipe=layers["recipe"] if not data else None,
+        hyperparameters=builder.resolve(layers["hyperparameters"]),
+        training=TrainingConfig(**resolve(TRAINING, layers["training"], "training")),  # type: ignore[arg-type]
+        data=DataConfig(**resolve(DATA, layers["data"], "data")),  # type: ignore[arg-type]
+    )
+
+
+def _layers(target: str) -> dict[str, Any]:
+    """The given values, defaults not yet filled in, of whatever the target is."""
+    if target.endswith(".toml"):
+        return _from_file(Path(target))
+    if target in RECIPES:
+        return _from_recipe(RECIPES.get(target))
+    if ":" in target or target in BUILDERS:
+        return {"builder": target, "recipe": None, "hyperparameters": {}, "training": {}, "data": {}}
+    near = suggest(target, [*RECIPES.names(), *BUILDERS.names()])
+    raise UsageError(f"{target!r} is no recipe, builder, module:function or .toml file{near}; see: zoo list")
+
+
+def _from_recipe(card: RecipeCard) -> dict[str, Any]:
+    return {
+        "builder": card.builder,
+        "dataset": card.dataset,
+        "recipe": card.name,
+        "hyperparameters": dict(card.hyperparameters),
+        "training": dict(card.training),
+        "data": {},
+    }
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    """A TOML file over the recipe it names, if it names one."""
+    content = _read_toml(path)
+    tables = {name: content.pop(name, {}) for name in ("data", "hyperparameters", "training")}
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise UsageError(f"{path}: {name!r} is a value; expected a table [{name}]")
+    version = content.pop("schema_version", SCHEMA_VERSION)
+    if version != SCHEMA_VERSION:
+        raise UsageError(f"{path}: schema_version {version} is not {SCHEMA_VERSION}; write it for this version")
+    allowed = ("name", "recipe", "builder")
+    for key, value in content.items():
+        if key not in allowed:
+            raise UsageError(f"{path}: unknown key {key!r}{suggest(key, (*allowed, *tables))}")
+        if not isinstance(value, str):
+            raise UsageError(f"{path}: {key} = {value!r} is not text")
+    recipe = content.get("recipe")
+    layers = _from_recipe(RECIPES.get(recipe)) if recipe else {"recipe": None, **{name: {} for name in tables}}
+    layers |= {key: value for key, value in content.items() if key != "recipe"}
+    if "dataset" in tables["data"]:
+        layers["dataset"] = tables["data"].pop("dataset")
+    if "builder" not in layers:
+        raise UsageError(f'{path} names no builder; add builder = "mlp", or recipe = "mnist-cnn" to start from')
+    for name, table in tables.items():
+        layers[name] = {**layers[name], **table}
+    layers.setdefault("name", path.stem)
+    return layers
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UsageError(f"{path} does not exist; give a recipe, a builder or a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from error

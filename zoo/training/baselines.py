@@ -1,0 +1,95 @@
+"""What stands beside every result: the majority class or the mean, and a linear model.
+
+scikit-learn's own models. A linear fit on pixels of a large set is cut to a bounded number of values; how many
+samples it saw is part of the result.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from zoo import metrics
+from zoo.data.dataset import Dataset
+
+MAX_VALUES = 20_000_000
+"""Samples times columns that the linear model is fitted on at most: about three seconds."""
+
+ITERATIONS = 100
+
+
+def baselines(dataset: Dataset, *, seed: int) -> dict[str, dict[str, float]]:
+    """Baseline name to its test metrics and `samples`, the training samples it was fitted on.
+
+    Args:
+        dataset: Prepared data; fitted on the training split, measured on the test split.
+        seed: Draws the samples where there are too many.
+    """
+    from threadpoolctl import threadpool_limits
+
+    task = dataset.output.task
+    train, test = _rows(dataset, dataset.train), _rows(dataset, dataset.test)
+    chosen = _subset(len(train), train.shape[1], seed)
+    targets, truth = dataset.train.targets, dataset.test.targets
+    trivial = "mean" if task == "regression" else "majority"
+    linear = "linear" if task == "regression" else "logistic"
+    with threadpool_limits(1):  # more BLAS threads are slower at these shapes, and would take cores from training
+        outputs = _linear(task, train[chosen], targets[chosen], test, classes=dataset.output.shape[-1])
+    results = {
+        trivial: (_trivial(task, targets, len(test), dataset.output.shape[-1]), len(train)),
+        linear: (outputs, len(chosen)),
+    }
+    return {
+        name: {**metrics.evaluate(task, truth, found), "samples": count} for name, (found, count) in results.items()
+    }
+
+
+def _rows(dataset: Dataset, split: Any) -> np.ndarray:
+    """A split as (n, columns) float32, the input's one scale applied."""
+    inputs = dataset.inputs(split)
+    return (inputs.reshape(len(inputs), -1) * dataset.input.scale + dataset.input.offset).astype(np.float32)
+
+
+def _subset(samples: int, columns: int, seed: int) -> np.ndarray:
+    """Indices of as many samples as fit the bound, in a seeded order."""
+    limit = max(MAX_VALUES // columns, 100)
+    order = np.random.default_rng((seed, 1)).permutation(samples)
+    return np.sort(order[:limit])
+
+
+def _trivial(task: str, targets: np.ndarray, count: int, outputs: int) -> np.ndarray:
+    """The answer that ignores the input, (count, outputs)."""
+    if task in ("regression", "multilabel"):
+        answer = targets.reshape(len(targets), -1).mean(axis=0)
+    elif task == "binary":
+        answer = np.array([targets.mean()])
+    else:
+        answer = np.bincount(targets.astype(np.int64), minlength=outputs) / len(targets)
+    return np.tile(answer, (count, 1))
+
+
+def _linear(task: str, rows: np.ndarray, targets: np.ndarray, test: np.ndarray, *, classes: int) -> np.ndarray:
+    """Outputs of the linear model on the test rows, shaped as the network's."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.multiclass import OneVsRestClassifier
+
+    with warnings.catch_warnings():
+        # A bounded number of iterations is the point: a baseline, not a solution.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        if task == "regression":
+            model = Ridge(alpha=1e-6).fit(rows.astype(np.float64), targets.reshape(len(targets), -1))
+            return np.asarray(model.predict(test)).reshape(len(test), -1)
+        if task == "multilabel":
+            return np.asarray(
+                OneVsRestClassifier(LogisticRegression(max_iter=ITERATIONS)).fit(rows, targets).predict_proba(test)
+            )
+        model = LogisticRegression(max_iter=ITERATIONS).fit(rows, targets)
+    found = model.predict_proba(test)
+    if task == "binary":
+        return np.asarray(found[:, 1:])
+    outputs = np.zeros((len(test), classes))
+    outputs[:, model.classes_.astype(int)] = found
+    return outputs

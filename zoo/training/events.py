@@ -1,0 +1,57 @@
+"""What training tells whoever listens: a display, a log, a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Message:
+    """A line for people."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Started:
+    """The first epoch is about to begin.
+
+    Attributes:
+        first_epoch: Epochs already done by the run that is resumed; 0 otherwise.
+        metric: Name of the validation metric that decides.
+    """
+
+    run: Path
+    epochs: int
+    first_epoch: int
+    steps: int
+    parameters: int
+    metric: str
+
+
+@dataclass(frozen=True)
+class BatchDone:
+    """Some steps of an epoch are done; `loss` is the epoch's mean so far, penalty included."""
+
+    epoch: int
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """An epoch is done; `row` is its line of history.csv, `best` whether its weights are kept."""
+
+    row: Mapping[str, float]
+    best: bool
+
+
+Event = Message | Started | BatchDone | EpochDone
+Listener = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """The listener of whoever wants none."""
+    del event

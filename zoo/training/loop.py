@@ -1,0 +1,241 @@
+"""One epoch after the other: fit under our order, measure, keep the best, stop for a reason."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo import metrics
+from zoo.config import TrainingConfig
+from zoo.runs import HISTORY, MODEL, TENSORBOARD, Run, atomic_path, write_text
+from zoo.training import checkpoints
+from zoo.training.events import BatchDone, EpochDone, Listener
+from zoo.training.measure import Measured, inference
+from zoo.training.pipeline import EpochOrder
+
+SAVE_EVERY_SECONDS = 10.0
+"""The best weights and the checkpoint go to disk this often at most: a run of many short epochs is not all saving."""
+
+PLATEAU_EPOCHS, PLATEAU_FACTOR = 3, 0.3
+"""The plateau schedule: after so many epochs without a better loss the rate is multiplied by this."""
+
+
+@dataclass
+class Progress:
+    """Where the loop stands; with the variables, all that a checkpoint holds.
+
+    Attributes:
+        rows: History, a row an epoch.
+        best: Value of the deciding metric at the best epoch, and its loss.
+        best_epoch: 1-based; 0 before the first.
+        waited: Epochs since the best.
+        plateau_best: Lowest validation loss that the plateau schedule saw, and epochs since.
+    """
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    best: float = math.nan
+    best_loss: float = math.nan
+    best_epoch: int = 0
+    waited: int = 0
+    plateau_best: float = math.nan
+    plateau_waited: int = 0
+
+
+class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
+    """Measures after each epoch, keeps the best weights, writes the run's files and decides when to stop.
+
+    Args:
+        metric: Validation metric that decides; ties go to the lower loss.
+        train: A fixed sample of the training split.
+        keeper: A float32 copy of the model, whose weights are the best so far; it is what is saved.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        config: TrainingConfig,
+        metric: str,
+        *,
+        train: Measured,
+        validation: Measured,
+        order: EpochOrder,
+        keeper: Any,
+        listener: Listener,
+    ) -> None:
+        super().__init__()
+        self.run, self.config, self.metric = run, config, metric
+        self.train, self.validation = train, validation
+        self._order, self._keeper, self._listener = order, keeper, listener
+        self.progress = Progress()
+        self.finite_weights: Sequence[np.ndarray] = []
+        self.diverged = ""
+        self._best_weights: Sequence[np.ndarray] = []
+        self._loss = math.nan
+        self._writers: dict[str, Any] = {}
+        self._saved_at = self._epoch_began = time.monotonic()
+
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        """Traces inference once; the weights as they begin are the last finite ones until an epoch is done."""
+        del logs
+        self.forward = inference(self.model)
+        self.finite_weights = self.model.get_weights()
+        if not self._best_weights:
+            self._best_weights = self.finite_weights
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Sets the order before Keras makes the epoch's iterator."""
+        del logs
+        self._order.epoch = epoch
+        self._epoch_began = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Stops at once on a loss that is not finite: the weights behind it are lost already."""
+        self._loss = float((logs or {}).get("loss", math.nan))
+        if not math.isfinite(self._loss):
+            self._diverge(f"the training loss became {self._loss} in epoch {self._order.epoch + 1}, step {batch + 1}")
+            return
+        self._listener(BatchDone(self._order.epoch + 1, batch + 1, self._loss))
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Measures, records, keeps and decides."""
+        if self.diverged:
+            return
+        row = self._row(epoch, logs or {})
+        if not math.isfinite(row["val_loss"]):
+            self._diverge(f"the validation loss became {row['val_loss']} in epoch {epoch + 1}")
+            return
+        self.progress.rows.append(row)
+        self.finite_weights = self.model.get_weights()
+        best = self._judge(row)
+        self._lower_rate(row["val_loss"])
+        self._log(row)
+        if time.monotonic() - self._saved_at > SAVE_EVERY_SECONDS:
+            self.save()
+        self._listener(EpochDone(row, best))
+        if self.config.patience and self.progress.waited >= self.config.patience:
+            self.model.stop_training = True
+
+    def save(self) -> None:
+        """Writes the best weights, the history and the checkpoint."""
+        self.write_model()
+        self.write_history()
+        if self.progress.rows:
+            checkpoints.save(self.run.path, len(self.progress.rows), self._variables(), vars(self.progress))
+        self._saved_at = time.monotonic()
+
+    def best_forward(self) -> Any:
+        """Inference with the best weights."""
+        self._keeper.set_weights(self._best_weights)
+        return inference(self._keeper)
+
+    def write_model(self) -> None:
+        """Writes the best weights so far; the last finite ones where no epoch was measured."""
+        self._keeper.set_weights(self._best_weights)
+        with atomic_path(self.run.path / MODEL) as temporary:
+            self._keeper.save(temporary)
+
+    def write_history(self) -> None:
+        """Writes history.csv, whole."""
+        if not self.progress.rows:
+            return
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(self.progress.rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.progress.rows)
+        write_text(self.run.path / HISTORY, text.getvalue())
+
+    def restore(self, arrays: Mapping[str, np.ndarray], state: Mapping[str, Any]) -> None:
+        """Puts a checkpoint back; the optimizer must be built."""
+        for variable, name in self._named_variables():
+            variable.assign(arrays[name])
+        self._best_weights = [arrays[f"best{index}"] for index in range(len(self.model.weights))]
+        numbers: dict[str, Any] = {k: math.nan if value is None else value for k, value in state.items() if k != "rows"}
+        rows = [{key: math.nan if value is None else value for key, value in row.items()} for row in state["rows"]]
+        self.progress = Progress(rows=rows, **numbers)
+
+    def _row(self, epoch: int, logs: Mapping[str, float]) -> dict[str, float]:
+        train, _ = self.train.measure(self.forward)
+        validation, _ = self.validation.measure(self.forward)
+        penalty = float(sum(float(term) for term in self.model.losses))
+        row = {
+            "epoch": epoch + 1,
+            "seconds": round(time.monotonic() - self._epoch_began, 3),
+            "learning_rate": float(self.model.optimizer.learning_rate),
+            "objective": self._loss,
+            "penalty": penalty,
+            "train_loss": train.pop("loss"),
+            "val_loss": validation.pop("loss"),
+        }
+        row |= {f"train_{name}": value for name, value in train.items()}
+        row |= {f"val_{name}": value for name, value in validation.items()}
+        return row | {name: float(value) for name, value in logs.items() if name != "loss"}
+
+    def _judge(self, row: Mapping[str, float]) -> bool:
+        """Whether the epoch is the best so far; its weights are kept then."""
+        progress, value, loss = self.progress, row[f"val_{self.metric}"], row["val_loss"]
+        tied = value == progress.best or (math.isnan(value) and math.isnan(progress.best))
+        best = metrics.better(self.metric, value, progress.best) or (
+            tied and metrics.better("loss", loss, progress.best_loss)
+        )
+        if best:
+            progress.best, progress.best_loss, progress.best_epoch = value, loss, len(progress.rows)
+            self._best_weights = self.finite_weights
+        progress.waited = 0 if best else progress.waited + 1
+        return best
+
+    def _lower_rate(self, loss: float) -> None:
+        if self.config.schedule != "plateau":
+            return
+        progress = self.progress
+        if metrics.better("loss", loss, progress.plateau_best):
+            progress.plateau_best, progress.plateau_waited = loss, 0
+            return
+        progress.plateau_waited += 1
+        if progress.plateau_waited >= PLATEAU_EPOCHS:
+            self.model.optimizer.learning_rate.assign(self.model.optimizer.learning_rate * PLATEAU_FACTOR)
+            progress.plateau_waited = 0
+
+    def _diverge(self, why: str) -> None:
+        self.diverged = why
+        self.model.stop_training = True
+
+    def _named_variables(self) -> list[tuple[Any, str]]:
+        """Every variable of model and optimizer, seed states included, with its place as its name."""
+        variables = [(variable, f"model{index}") for index, variable in enumerate(self.model.variables)]
+        return variables + [(v, f"optimizer{index}") for index, v in enumerate(self.model.optimizer.variables)]
+
+    def _variables(self) -> dict[str, np.ndarray]:
+        arrays = {name: np.asarray(variable) for variable, name in self._named_variables()}
+        return arrays | {f"best{index}": weights for index, weights in enumerate(self._best_weights)}
+
+    def _log(self, row: Mapping[str, float]) -> None:
+        """TensorBoard scalars: training and validation as two runs of the same tags, so that their curves overlay."""
+        if not self.config.tensorboard:
+            return
+        for prefix, folder in (("train_", "train"), ("val_", "validation")):
+            if folder not in self._writers:
+                self._writers[folder] = tf.summary.create_file_writer(str(self.run.path / TENSORBOARD / folder))
+            with self._writers[folder].as_default(step=int(row["epoch"])):
+                for name, value in row.items():
+                    if name.startswith(prefix):
+                        tf.summary.scalar(name.removeprefix(prefix), value)
+                if folder == "train":
+                    for name in ("learning_rate", "objective", "penalty"):
+                        tf.summary.scalar(name, row[name])
+            self._writers[folder].flush()
+
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        """Closes the TensorBoard logs."""
+        del logs
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()

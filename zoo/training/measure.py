@@ -1,0 +1,56 @@
+"""Measuring a model on a split, in inference mode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from zoo import metrics, preprocessing
+from zoo.data.dataset import Dataset, Split
+
+
+class Measured:
+    """A split's model inputs with all that is needed to measure a model on it.
+
+    Args:
+        dataset: Where the steps and the target transform come from.
+        split: Raw samples.
+        loss: A Keras loss on dense targets.
+    """
+
+    def __init__(self, dataset: Dataset, split: Split, loss: Any) -> None:
+        self._inputs = dataset.inputs(split)
+        self._targets = dense_targets(dataset, split)
+        self._split, self._loss = split, loss
+        self._task = dataset.output.task
+        self._transform = dataset.target_transform
+
+    def measure(self, forward: Any) -> tuple[dict[str, float], np.ndarray]:
+        """Metrics with the data loss among them, and the outputs in target units, (n, outputs)."""
+        outputs = run_batches(forward, self._inputs)
+        loss = float(self._loss(self._targets, outputs))
+        answers = preprocessing.invert_target(outputs, self._transform)
+        return {"loss": loss, **metrics.evaluate(self._task, self._split.targets, answers)}, answers
+
+
+def dense_targets(dataset: Dataset, split: Split) -> np.ndarray:
+    """Targets as every loss takes them, (n, outputs) float32; classes one-hot."""
+    targets = dataset.model_targets(split)
+    if dataset.output.task == "multiclass":
+        return np.asarray(np.eye(dataset.output.shape[-1], dtype=np.float32)[targets])
+    return targets
+
+
+def run_batches(forward: Any, inputs: np.ndarray, batch_size: int = 1000) -> np.ndarray:
+    """A compiled inference function over model inputs, (n, ...) -> (n, outputs) float32."""
+    parts = [forward(tf.constant(inputs[at : at + batch_size])).numpy() for at in range(0, len(inputs), batch_size)]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def inference(model: Any) -> Any:
+    """The model in inference mode as one traced function of a batch."""
+    return tf.function(
+        lambda batch: model(tf.cast(batch, tf.float32), training=False), reduce_retracing=True, autograph=False
+    )

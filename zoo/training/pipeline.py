@@ -1,0 +1,80 @@
+"""Batches in an order that is ours: a function of (seed, epoch), never of Keras's shuffle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass
+class EpochOrder:
+    """The order of the samples in the current epoch; the training loop sets `epoch` before each.
+
+    Attributes:
+        samples: How many there are.
+        worker: Index of this worker where several train together.
+    """
+
+    seed: int
+    samples: int
+    worker: int = 0
+    epoch: int = 0
+
+    def permutation(self) -> np.ndarray:
+        """Every sample's index once, (samples,) int64."""
+        return np.random.default_rng((self.seed, self.epoch, self.worker)).permutation(self.samples)
+
+
+def batches(
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    *,
+    batch_size: int,
+    order: EpochOrder,
+    weights: np.ndarray | None = None,
+) -> Any:
+    """A `tf.data.Dataset` of one epoch; each new iterator asks `order` again.
+
+    Args:
+        inputs: Model inputs, (n, ...); gathered as they are and cast to float32 by the batch.
+        targets: As the loss wants them, (n, outputs) float32.
+        batch_size: The last batch of an epoch may be smaller.
+        order: Decides the order of the epoch at hand.
+        weights: (n,) float32 sample weights, or None.
+
+    Returns:
+        Batches of (inputs, targets) or (inputs, targets, weights).
+    """
+    import tensorflow as tf
+
+    steps = -(-len(inputs) // batch_size)
+    columns = [tf.constant(array) for array in (inputs, targets, weights) if array is not None]
+
+    def permuted(_: Any) -> Any:
+        indices = tf.numpy_function(order.permutation, [], tf.int64, stateful=True)
+        return tf.ensure_shape(indices, (len(inputs),))
+
+    def slices(indices: Any) -> Any:
+        return tf.data.Dataset.range(steps).map(lambda step: indices[step * batch_size : (step + 1) * batch_size])
+
+    def gather(indices: Any) -> Any:
+        return tuple(tf.cast(tf.gather(column, indices), tf.float32) for column in columns)
+
+    dataset = tf.data.Dataset.from_tensors(0).map(permuted).flat_map(slices)
+    dataset = dataset.map(gather, num_parallel_calls=2, deterministic=True)
+    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4)
+
+
+def class_weights(targets: np.ndarray, classes: int) -> np.ndarray:
+    """A weight per sample such that every class weighs the same in all, mean 1.
+
+    Args:
+        targets: (n,) class indices.
+        classes: How many classes there are.
+    """
+    counts = np.bincount(targets.astype(np.int64).reshape(-1), minlength=classes)
+    present = int(np.count_nonzero(counts))
+    per_class = len(targets) / (present * np.maximum(counts, 1))
+    return per_class[targets.astype(np.int64).reshape(-1)].astype(np.float32)
