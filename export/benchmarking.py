@@ -1,0 +1,223 @@
+"""Latency, size and memory of artefacts, side by side; without TensorFlow where none of them needs it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.bundle import Bundle, model_bytes
+from zoo import runner, runs
+from zoo.errors import ModelError, UsageError
+
+SECONDS = 0.24
+"""Time for all artefacts together; each has at least `ROUNDS` x `LEAST_CALLS` calls, however slow it is."""
+ROUNDS = 8
+LEAST_CALLS = 4
+WARM_UP = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What one artefact costs.
+
+    Attributes:
+        artifact: Its path.
+        runtime: "litert", "tflite-runtime" or "tensorflow".
+        threads: Of the interpreter; None where TensorFlow was already running with its own number.
+        p50_us: Median time of one call with one sample, in microseconds.
+        p99_us: 99th percentile of the same.
+        bytes: Of the model file, or of a SavedModel's files.
+        memory_bytes: Anonymous resident memory that loading the model and running it once add to the process;
+            None where the system does not tell.
+        calls: How many calls were timed.
+    """
+
+    artifact: Path
+    runtime: str
+    threads: int | None
+    p50_us: float
+    p99_us: float
+    bytes: int
+    memory_bytes: int | None
+    calls: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A loaded artefact: one call is one sample."""
+
+    artifact: Path
+    runtime: str
+    threads: int | None
+    bytes: int
+    memory_bytes: int | None
+    call: Callable[[], Any]
+
+
+def benchmark(artifacts: Sequence[Path | str], threads: int = 1, root: Path | str = "runs") -> list[Result]:
+    """Times artefacts in alternating rounds, so that all of them meet the same noise.
+
+    Args:
+        artifacts: Bundles, .tflite files, runs (or their names under `root`), .keras files, SavedModel folders.
+        threads: Threads of each interpreter.
+        root: Where runs are looked up by name.
+
+    Returns:
+        A result for each artefact, in their order.
+
+    Raises:
+        UsageError: An artefact that is none of these.
+        ModelError: A damaged one.
+    """
+    if not artifacts:
+        raise UsageError("no artefacts to measure; give bundles, .tflite or .keras files, SavedModels or runs")
+    if threads < 1:
+        raise UsageError(f"{threads} threads are not possible; give 1 or more")
+    found = [_locate(artifact, Path(root)) for artifact in artifacts]
+    files = [model for _, model in found if model.suffix == ".tflite"]
+    with ThreadPoolExecutor(max_workers=2) as pool:  # each probe is a process of its own
+        probes = dict(zip(files, pool.map(runner.probe, files), strict=True))
+    candidates = [_load(artifact, model, threads, probes) for artifact, model in found]
+    times = _alternate([candidate.call for candidate in candidates])
+    return [_result(candidate, calls) for candidate, calls in zip(candidates, times, strict=True)]
+
+
+def _locate(artifact: Path | str, root: Path) -> tuple[Path, Path]:
+    """The artefact's own path and the model in it: a .tflite or .keras file, or a SavedModel's folder."""
+    path = Path(artifact).absolute()
+    if (path / runs.BUNDLE_MANIFEST).is_file():
+        bundle = Bundle(path)
+        bundle.check()
+        return path, bundle.model
+    if (path / "saved_model.pb").is_file():
+        return path, path
+    if path.suffix in (".tflite", ".keras"):
+        if not path.is_file():
+            raise ModelError(f"{path} is missing; expected a {path.suffix} file")
+        return path, path
+    run = runs.find_run(artifact, root)
+    return run.path, run.path / runs.MODEL
+
+
+def _load(artifact: Path, model: Path, threads: int, probes: dict[Path, dict[str, Any]]) -> Candidate:
+    if model.suffix == ".tflite":
+        return _load_tflite(artifact, model, threads, probes[model])
+    used = _set_threads(threads)
+    before = runner.anonymous_memory()
+    call = _keras_call(model) if model.is_file() else _saved_model_call(model)
+    call()
+    after = runner.anonymous_memory()
+    memory = None if before is None or after is None else max(after - before, 0)
+    return Candidate(
+        artifact=artifact,
+        runtime="tensorflow",
+        threads=used,
+        bytes=_size(artifact, model),
+        memory_bytes=memory,
+        call=call,
+    )
+
+
+def _size(artifact: Path, model: Path) -> int:
+    """Of a bundle as it says itself: a SavedModel bundle holds other files too."""
+    return Bundle(artifact).bytes if (artifact / runs.BUNDLE_MANIFEST).is_file() else model_bytes(model)
+
+
+def _load_tflite(artifact: Path, path: Path, threads: int, probe: dict[str, Any]) -> Candidate:
+    model = runner.TFLiteModel(path, threads=threads)
+    sample = model.quantise(_random_sample(model.input_shape))
+    return Candidate(
+        artifact=artifact,
+        runtime=model.runtime,
+        threads=threads,
+        bytes=model_bytes(path),
+        memory_bytes=probe["memory_bytes"],
+        call=lambda: model.invoke(sample),
+    )
+
+
+def _random_sample(shape: Sequence[int]) -> np.ndarray:
+    return np.random.default_rng(0).uniform(0, 1, (1, *shape)).astype(np.float32)
+
+
+def _set_threads(threads: int) -> int | None:
+    """TensorFlow's threads for one operation; None where it runs already and can no longer be told."""
+    from zoo.settings import quiet_tensorflow
+
+    quiet_tensorflow()
+    import tensorflow as tf
+
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        return threads if tf.config.threading.get_intra_op_parallelism_threads() == threads else None
+    return threads
+
+
+def _keras_call(path: Path) -> Callable[[], Any]:
+    """A compiled call of a `.keras` model, as a service would make it; `model.predict` alone costs milliseconds."""
+    import tensorflow as tf
+
+    from export.lowering import describe
+    from export.sources import load_keras
+
+    model = load_keras(path)
+    signature = describe(model)
+    function = tf.function(lambda samples: model(samples, training=False))
+    sample = tf.constant(_random_sample(signature.input_shape).astype(signature.input_dtype))
+    return lambda: function(sample).numpy()
+
+
+def _saved_model_call(folder: Path) -> Callable[[], Any]:
+    import tensorflow as tf
+
+    try:
+        loaded = tf.saved_model.load(str(folder))
+        inputs = loaded.signatures["serving_default"].structured_input_signature[1]
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        reason = runner.one_line(error)
+        raise ModelError(f"{folder} does not load as a SavedModel with serving_default: {reason}") from error
+    arguments = {name: tf.zeros([size or 1 for size in spec.shape], spec.dtype) for name, spec in inputs.items()}
+
+    def call() -> Any:
+        # through `loaded`: the function alone does not keep the variables alive
+        return [output.numpy() for output in loaded.signatures["serving_default"](**arguments).values()]
+
+    return call
+
+
+def _alternate(calls: Sequence[Callable[[], Any]]) -> list[list[float]]:
+    """Microseconds of single calls, a list for each callable; rounds go through all of them in turn."""
+    for call in calls:
+        for _ in range(WARM_UP):
+            call()
+    times: list[list[float]] = [[] for _ in calls]
+    share = SECONDS / (ROUNDS * len(calls))
+    for _ in range(ROUNDS):
+        for call, own in zip(calls, times, strict=True):
+            end, least = time.perf_counter() + share, len(own) + LEAST_CALLS
+            while len(own) < least or time.perf_counter() < end:
+                start = time.perf_counter()
+                call()
+                own.append((time.perf_counter() - start) * 1e6)
+    return times
+
+
+def _result(candidate: Candidate, times: Sequence[float]) -> Result:
+    return Result(
+        artifact=candidate.artifact,
+        runtime=candidate.runtime,
+        threads=candidate.threads,
+        p50_us=float(np.percentile(times, 50)),
+        p99_us=float(np.percentile(times, 99)),
+        bytes=candidate.bytes,
+        memory_bytes=candidate.memory_bytes,
+        calls=len(times),
+    )

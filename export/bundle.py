@@ -1,0 +1,142 @@
+"""The bundle: a folder with a model file, its contract, the proof that it works and a program that runs it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo import device, preprocessing, runner, runs
+from zoo.errors import ModelError, ResourceError, UsageError
+
+GOLDEN_SAMPLES = 32
+
+
+class Bundle:
+    """An exported model on disk.
+
+    Args:
+        path: The bundle's folder.
+
+    Attributes:
+        path: Absolute.
+        manifest: The content of bundle.json.
+
+    Example:
+        >>> bundle = zoo.export.to_tflite(run, quantize="int8")
+        >>> bundle.bytes, bundle.parity["metric_after"]
+        (31432, 0.9910)
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path).absolute()
+        if not (self.path / runs.BUNDLE_MANIFEST).is_file():
+            raise ModelError(f"{self.path} has no {runs.BUNDLE_MANIFEST}; expected a bundle, make one with: zoo export")
+        self.manifest: Mapping[str, Any] = runner.read_contract(self.path)
+
+    @property
+    def model(self) -> Path:
+        """The model file; of a SavedModel the folder."""
+        return self.path / runs.BUNDLE_MODEL if self.format == "tflite" else self.path
+
+    @property
+    def format(self) -> str:
+        """The kind of model file, "tflite" or "saved_model"."""
+        return str(self.manifest["format"])
+
+    @property
+    def bytes(self) -> int:
+        """Size of the model file; of a SavedModel, of its files together."""
+        return int(self.manifest["bytes"])
+
+    @property
+    def ops(self) -> Mapping[str, int]:
+        """Operator name to count."""
+        ops: Mapping[str, int] = self.manifest["ops"]
+        return ops
+
+    @property
+    def parity(self) -> Mapping[str, Any]:
+        """How it compares with Keras; see `export.parity.Parity`."""
+        parity: Mapping[str, Any] = self.manifest["parity"]
+        return parity
+
+    def check(self) -> None:
+        """Compares every file with SHA256SUMS.
+
+        Raises:
+            ModelError: A byte differs or a file is missing.
+        """
+        if problems := runner.check_sums(self.path):
+            raise ModelError(f"{self.path} is damaged: {'; '.join(problems)}; export it again")
+
+    def summary(self) -> dict[str, Any]:
+        """The answer of `zoo export --json`."""
+        kept = ("format", "quantize", "bytes", "ops", "parity", "parameters", "macs", "runtimes")
+        return {"bundle": self.path, **{key: self.manifest[key] for key in kept}}
+
+    def __repr__(self) -> str:
+        return f"Bundle({str(self.path)!r}, bytes={self.bytes})"
+
+
+def golden_indices(count: int) -> np.ndarray:
+    """Which of the compared samples are kept as golden: evenly spread, at most `GOLDEN_SAMPLES`."""
+    return np.unique(np.linspace(0, count - 1, min(count, GOLDEN_SAMPLES)).round().astype(int))
+
+
+def fill(folder: Path, model: Path, content: Mapping[str, Any], golden: Mapping[str, np.ndarray]) -> None:
+    """Writes every file of a bundle into an empty folder, SHA256SUMS last.
+
+    Args:
+        folder: Exists.
+        model: The .tflite file, or the SavedModel's folder.
+        content: Of bundle.json.
+        golden: `samples` (raw), `keras` and `outputs`.
+    """
+    if model.is_dir():
+        shutil.copytree(model, folder, dirs_exist_ok=True)
+    else:
+        shutil.copyfile(model, folder / runs.BUNDLE_MODEL)
+        for source, name in ((device, runs.PREDICT), (runner, "runner.py"), (preprocessing, "preprocessing.py")):
+            shutil.copyfile(str(source.__file__), folder / name)
+    runs.write_json(folder / runs.BUNDLE_MANIFEST, content)
+    runs.write_text(folder / runs.LABELS, "".join(f"{label}\n" for label in content["output"].get("labels") or ()))
+    runs.write_npz(folder / runs.GOLDEN, **golden)
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    lines = [f"{runs.sha256(file)}  {file.relative_to(folder).as_posix()}\n" for file in files]
+    runs.write_text(folder / runs.CHECKSUMS, "".join(lines))
+
+
+def model_bytes(model: Path) -> int:
+    """Size of a model file, or of a SavedModel's files together."""
+    files = [model] if model.is_file() else [file for file in model.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def check_target(path: Path) -> None:
+    """Refuses to replace what is no bundle.
+
+    Raises:
+        UsageError: A file, or a folder with other things in it.
+    """
+    if path.is_file() or (path.is_dir() and any(path.iterdir()) and not (path / runs.BUNDLE_MANIFEST).is_file()):
+        raise UsageError(f"{path} exists and is no bundle; choose another --out, or remove it")
+
+
+def write(path: Path, model: Path, content: Mapping[str, Any], golden: Mapping[str, np.ndarray]) -> Bundle:
+    """Writes a bundle whole or not at all; an older one is replaced in one step.
+
+    Raises:
+        ResourceError: The disk is full or the folder cannot be written.
+    """
+    try:
+        with runs.atomic_folder(path) as temporary:
+            fill(temporary, model, content, golden)
+    except OSError as error:
+        raise ResourceError(
+            f"{path} cannot be written: {error.strerror or error}; free the disk or pass --out"
+        ) from error
+    return Bundle(path)

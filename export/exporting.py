@@ -1,0 +1,157 @@
+"""What to call to export: a run, a `.keras` file or a model in memory, to TFLite or SavedModel."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from export import bundle as bundles
+from export import sources
+from export.bundle import Bundle
+from export.child import Child
+from export.pipeline import Export, OnEvent, Options
+from export.quantization import find_preset
+from export.sources import Source
+from zoo import runs
+from zoo.errors import UsageError
+from zoo.settings import quiet_tensorflow
+
+Format = Literal["tflite", "saved_model"]
+FORMATS: tuple[Format, ...] = ("tflite", "saved_model")
+
+
+def export_model(
+    source: Any,
+    *,
+    format: str = "tflite",
+    quantize: str = "float32",
+    max_drop: float | None = None,
+    out: Path | str | None = None,
+    keep_failed: bool = False,
+    root: Path | str = "runs",
+    child: Child | None = None,
+    on_event: OnEvent | None = None,
+    **given: Any,
+) -> Bundle:
+    """Exports a model and proves that the result answers as Keras does.
+
+    Args:
+        source: A `Run`, a run folder, a run's name, a `.keras` file or a built `keras.Model`.
+        format: "tflite" or "saved_model".
+        quantize: One of `export.quantization.PRESETS`; a SavedModel is float32.
+        max_drop: Largest metric drop in points (percent of the metric for errors); by default the mode's.
+        out: The bundle's folder; by default `<run>/export/<format>-<mode>`.
+        keep_failed: Keeps the folder of an export that did not pass, as `<name>.failed`.
+        root: Where runs are looked up by name.
+        child: A process to convert in, kept warm by the caller; by default one of its own.
+        on_event: Told what happens, a line each.
+        **given: For a model in memory: `representative`, `evaluate` and `preprocessing_steps` of
+            `export.sources.from_model`.
+
+    Returns:
+        The bundle on disk.
+
+    Raises:
+        UsageError: An option that is unknown or does not fit.
+        ModelError: The model or the converter refuses it.
+        ResourceError: It took too much time, memory or disk.
+        GateError: It was converted and is not good enough; `<name>.failed.json` says why.
+    """
+    options = _options(format, quantize, max_drop, out, keep_failed)
+    tell = on_event or (lambda _message: None)
+    with _borrowed(child) as worker, tempfile.TemporaryDirectory(prefix="zoo-export-") as scratch:
+        worker.start()  # it imports TensorFlow while this process does the same
+        quiet_tensorflow()
+        tell(f"loading {_short(source)}")
+        opened = _open(source, Path(root), given)
+        return Export(opened, options, worker, Path(scratch), tell).run()
+
+
+def _options(
+    file_format: str, quantize: str, max_drop: float | None, out: Path | str | None, keep_failed: bool
+) -> Options:
+    if file_format not in FORMATS:
+        raise UsageError(f"format {file_format!r} is unknown; choose one of {', '.join(FORMATS)}")
+    preset = find_preset(quantize)
+    if file_format == "saved_model" and preset.name != "float32":
+        raise UsageError(f"a SavedModel is float32, {quantize!r} was asked for; use --format tflite to quantize")
+    if max_drop is not None and not (math.isfinite(max_drop) and max_drop >= 0):
+        raise UsageError(f"max drop {max_drop} is not allowed; give points from 0 up, such as 0.5")
+    path = None if out is None else Path(out).absolute()
+    if path is not None:
+        bundles.check_target(path)
+    return Options(file_format=file_format, preset=preset, max_drop=max_drop, out=path, keep_failed=keep_failed)
+
+
+@contextlib.contextmanager
+def _borrowed(child: Child | None) -> Iterator[Child]:
+    """The caller's child process, or one of our own that ends with the block."""
+    if child is not None:
+        yield child
+        return
+    with Child() as own:
+        yield own
+
+
+def _short(source: Any) -> str:
+    if isinstance(source, runs.Run):
+        return source.manifest.name
+    return str(source) if isinstance(source, (str, Path)) else str(getattr(source, "name", type(source).__name__))
+
+
+def _open(source: Any, root: Path, given: Mapping[str, Any]) -> Source:
+    if isinstance(source, runs.Run):
+        return sources.from_run(source)
+    if isinstance(source, (str, Path)):
+        return sources.from_path(source, root)
+    import keras
+
+    if not isinstance(source, keras.Model):
+        raise UsageError(f"a {type(source).__name__} cannot be exported; give a run, a .keras file or a keras.Model")
+    return sources.from_model(source, **given)
+
+
+def to_tflite(
+    run_or_model: Any,
+    quantize: str = "float32",
+    *,
+    representative: Any = None,
+    evaluate: Any = None,
+    preprocessing: Any = None,
+    **options: Any,
+) -> Bundle:
+    """Exports a run, a `.keras` file or any built Keras model to a TFLite bundle.
+
+    Args:
+        run_or_model: See `export_model`.
+        quantize: "float32", "float16", "dynamic" or "int8".
+        representative: Raw samples for calibration: an array, or an iterable of batches such as a `tf.data.Dataset`.
+        evaluate: `(samples, targets)`, or an iterable of such batches, to compare the file with Keras on.
+        preprocessing: The steps between raw samples and the model, or a whole contract as in `preprocessing.json`.
+        **options: Further ones of `export_model`.
+
+    Example:
+        >>> zoo.export.to_tflite(model, quantize="int8", representative=x_train[:200], evaluate=(x_test, y_test))
+    """
+    given = _given(run_or_model, representative=representative, evaluate=evaluate, preprocessing_steps=preprocessing)
+    return export_model(run_or_model, format="tflite", quantize=quantize, **given, **options)
+
+
+def to_saved_model(run_or_model: Any, *, evaluate: Any = None, preprocessing: Any = None, **options: Any) -> Bundle:
+    """Exports a run, a `.keras` file or any built Keras model to a SavedModel bundle; see `to_tflite`."""
+    given = _given(run_or_model, evaluate=evaluate, preprocessing_steps=preprocessing)
+    return export_model(run_or_model, format="saved_model", **given, **options)
+
+
+def _given(source: Any, **given: Any) -> dict[str, Any]:
+    """What was given along; a run and a file bring their own."""
+    named = {name: value for name, value in given.items() if value is not None}
+    if named and isinstance(source, (runs.Run, str, Path)):
+        raise UsageError(
+            f"{', '.join(named)} go with a model in memory; a run or file is exported with its own samples"
+        )
+    return named

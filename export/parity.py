@@ -1,0 +1,116 @@
+"""Compares what an exported file answers with what Keras answered, and decides whether that is good enough."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from export.quantization import Preset
+from zoo import metrics, preprocessing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity:
+    """One comparison over `samples` samples.
+
+    Attributes:
+        split: Where the samples come from: "validation", "given", or "random" for a model without data.
+        max_error: Largest absolute difference of the model's outputs, after dequantization.
+        agreement: Share of samples with the same answer; R2 between the two for regression.
+        changed: Samples whose answer differs; None for regression, whose answers are numbers.
+        metric: Name of the task's primary metric; None where there are no targets, as are the next three.
+        metric_before: Of Keras.
+        metric_after: Of the file.
+        drop: In points for accuracy-like metrics, percent of the metric for errors; negative for a gain.
+    """
+
+    split: str
+    samples: int
+    max_error: float
+    largest_output: float
+    agreement: float
+    changed: int | None
+    metric: str | None = None
+    metric_before: float | None = None
+    metric_after: float | None = None
+    drop: float | None = None
+
+
+def compare(
+    reference: np.ndarray, outputs: np.ndarray, targets: np.ndarray | None, output: Mapping[str, Any], split: str
+) -> Parity:
+    """Compares outputs sample by sample, and by the task's metric where there are targets.
+
+    Args:
+        reference: Of Keras, (n, *shape) float32.
+        outputs: Of the file, dequantised, same shape.
+        targets: (n,) classes, (n, labels), or (n, targets) in target units; None where unknown.
+        output: The contract's "output": task, and scale and offset of standardised targets.
+        split: Name for the samples.
+    """
+    task = str(output["task"])
+    flat, other = (np.asarray(values, np.float32).reshape(len(values), -1) for values in (reference, outputs))
+    figures: dict[str, Any] = {}
+    if targets is not None:
+        name = metrics.PRIMARY[task]
+        before, after = (
+            metrics.evaluate(task, targets, preprocessing.invert_target(values, output))[name]
+            for values in (flat, other)
+        )
+        figures = {"metric": name, "metric_before": before, "metric_after": after, "drop": drop(name, before, after)}
+    changed = None
+    if task != "regression":
+        one, two = (metrics.decide(task, values).reshape(len(values), -1) for values in (flat, other))
+        changed = int(np.sum(np.any(one != two, axis=1)))
+    return Parity(
+        split=split,
+        samples=len(flat),
+        max_error=float(np.max(np.abs(flat - other))),
+        largest_output=float(np.max(np.abs(flat))),
+        agreement=metrics.agreement(task, flat, other),
+        changed=changed,
+        **figures,
+    )
+
+
+def drop(metric: str, before: float, after: float) -> float:
+    """How much worse `after` is: points for accuracy-like metrics, percent of the metric for errors."""
+    if metric not in metrics.ERRORS:
+        return (before - after) * 100
+    if before == 0:
+        return 0.0 if after == 0 else math.inf
+    return (after - before) / before * 100
+
+
+def failures(parity: Parity, preset: Preset, max_drop: float | None) -> list[str]:
+    """Every gate that was not passed, a sentence each; empty where the export is good.
+
+    One changed answer always passes the metric's gates: with few samples, less cannot be told from chance.
+
+    Args:
+        parity: Of the exported file.
+        preset: Its mode, with the gates' limits.
+        max_drop: Replaces the preset's.
+    """
+    found = []
+    if preset.max_error is not None:
+        limit = preset.max_error * max(1.0, parity.largest_output)
+        if not parity.max_error <= limit:
+            found.append(f"maximum error {parity.max_error:.3g}, allowed {limit:.3g}")
+    elif not math.isfinite(parity.max_error):
+        found.append("outputs are NaN or infinite")
+    if parity.changed is not None and parity.changed <= 1:
+        return found
+    allowed = preset.max_drop if max_drop is None else max_drop
+    if allowed is not None and parity.drop is not None and not parity.drop <= allowed:
+        found.append(
+            f"{parity.metric} {parity.metric_before:.4f} -> {parity.metric_after:.4f}, a drop of {parity.drop:.2f}, "
+            f"allowed {allowed:g}"
+        )
+    if preset.min_agreement is not None and not parity.agreement >= preset.min_agreement:
+        found.append(f"agreement with Keras {parity.agreement:.4f}, at least {preset.min_agreement:g} expected")
+    return found

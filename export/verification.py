@@ -1,0 +1,118 @@
+"""Replays a bundle's golden samples in a fresh process, with the runtime asked for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from export.bundle import Bundle
+from zoo import preprocessing, runner, runs, settings
+from zoo.errors import ModelError, UsageError
+
+RUNTIMES = tuple(runner.RUNTIMES)
+SECONDS = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What a replay found.
+
+    Attributes:
+        ok: Every byte is as written, and the answers are as recorded within the bundle's own tolerance.
+        runtime: What ran it: "litert", "tflite-runtime" or "tensorflow".
+        max_error: Largest absolute difference from the recorded outputs; None where nothing ran.
+        problem: Why it is not ok; empty where it is.
+    """
+
+    ok: bool
+    runtime: str
+    max_error: float | None
+    problem: str = ""
+
+
+def verify(bundle: Bundle | Path | str, runtime: str = "litert") -> Verification:
+    """Checks a bundle's checksums, then replays it by its own predict.py in a child process.
+
+    The child runs the code that lies in the bundle: verify bundles of people you trust. A SavedModel bundle is run by
+    TensorFlow instead, whatever the runtime.
+
+    Args:
+        bundle: A bundle or its folder.
+        runtime: "litert", with this environment's Python, or "tflite-runtime", with the one that
+            `zoo doctor --install tflite-runtime` makes.
+
+    Raises:
+        UsageError: An unknown runtime, or one that is not installed.
+        ModelError: Not a bundle.
+    """
+    path = bundle.path if isinstance(bundle, Bundle) else Path(bundle).absolute()
+    if runtime not in RUNTIMES:
+        raise UsageError(f"runtime {runtime!r} is unknown; choose one of {', '.join(RUNTIMES)}")
+    if problems := runner.check_sums(path):
+        return _not_ok(path, runtime, "; ".join(problems))
+    opened = Bundle(path)
+    return _replay_saved_model(opened) if opened.format == "saved_model" else _replay_tflite(opened, runtime)
+
+
+def _not_ok(path: Path, runtime: str, problem: str) -> Verification:
+    return Verification(ok=False, runtime=runtime, max_error=None, problem=f"{path}: {problem}; export it again")
+
+
+def interpreter_of(runtime: str) -> str:
+    """The Python that has a runtime.
+
+    Raises:
+        UsageError: It was not installed.
+    """
+    if runtime == "litert":
+        return sys.executable
+    python = settings.home() / "runtimes" / runtime / "bin" / "python"
+    if not python.is_file():
+        raise UsageError(f"runtime {runtime!r} is not installed; run: zoo doctor --install {runtime}")
+    return str(python)
+
+
+def _replay_tflite(bundle: Bundle, runtime: str) -> Verification:
+    program = str(bundle.path / runs.PREDICT)
+    command = [interpreter_of(runtime), program, "--self-test", "--json", "--runtime", runtime]
+    try:
+        child = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return _not_ok(bundle.path, runtime, f"its self-test takes over {SECONDS:g} s")
+    try:
+        answer = json.loads(child.stdout)
+    except ValueError:
+        how = f"signal {-child.returncode}" if child.returncode < 0 else f"exit code {child.returncode}"
+        words = " ".join(child.stderr.split())[-200:]
+        return _not_ok(bundle.path, runtime, f"its self-test ended without an answer ({how}: {words})")
+    return Verification(
+        ok=bool(answer.get("ok")),
+        runtime=runtime,
+        max_error=answer.get("max_error"),
+        problem=answer.get("error", ""),
+    )
+
+
+def _replay_saved_model(bundle: Bundle) -> Verification:
+    from export.child import Child, Limits
+
+    golden = runs.read_npz(bundle.path / runs.GOLDEN)
+    with Child(Limits(seconds=SECONDS)) as child, tempfile.TemporaryDirectory(prefix="zoo-verify-") as scratch:
+        inputs, outputs = Path(scratch) / "inputs.npy", Path(scratch) / "outputs.npy"
+        np.save(inputs, preprocessing.apply(bundle.manifest["steps"], golden["samples"]))
+        arguments = {"model": str(bundle.path), "samples": str(inputs), "out": str(outputs)}
+        try:
+            child.ask("run_saved_model", f"running {bundle.path}", **arguments)
+        except ModelError as error:
+            return _not_ok(bundle.path, "tensorflow", str(error))
+        difference = float(np.max(np.abs(np.load(outputs) - golden["outputs"])))
+    tolerance = float(bundle.manifest["golden"]["tolerance"])
+    ok = difference <= tolerance
+    problem = "" if ok else f"{bundle.path} answers otherwise here: error {difference:.3g}, allowed {tolerance:.3g}"
+    return Verification(ok=ok, runtime="tensorflow", max_error=difference, problem=problem)

@@ -1,0 +1,134 @@
+"""The child process that converts and runs files, so that a crash there is an error line here.
+
+It reads one JSON request a line on standard input and answers with one JSON line on the pipe that was its standard
+output; what TensorFlow prints goes to standard error. Arrays travel as `.npy` files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import ModelError, ZooError
+
+Operation = Callable[..., Mapping[str, Any]]
+
+
+def convert(saved_model: str, mode: str, out: str, representative: str | None = None) -> dict[str, Any]:
+    """Converts a SavedModel's `serve` signature to a .tflite file.
+
+    Args:
+        saved_model: Folder.
+        mode: Of `export.quantization.PRESETS`.
+        out: File to write.
+        representative: `.npy` of model inputs, (n, *shape), for int8.
+
+    Returns:
+        "ops": operator name to count.
+    """
+    import tensorflow as tf
+
+    from export.operators import count_operators, refused
+    from export.quantization import configure
+
+    samples = np.load(representative) if representative else None
+    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=["serve"])
+    configure(converter, mode, None if samples is None else lambda: _one_by_one(samples))
+    try:
+        content = converter.convert()
+    except Exception as error:  # the converter raises ConverterError, ValueError, RuntimeError and more
+        raise ModelError(f"the TFLite converter refuses it: {_reason(str(error))}") from error
+    Path(out).write_bytes(content)
+    ops = count_operators(Path(out))
+    if names := refused(ops):
+        raise ModelError(f"the TFLite file would need {', '.join(names)}, which a plain runtime does not run")
+    return {"ops": ops}
+
+
+def _one_by_one(samples: np.ndarray) -> Iterator[list[np.ndarray]]:
+    for index in range(len(samples)):
+        yield [samples[index : index + 1]]
+
+
+def _reason(text: str) -> str:
+    """The operators that the converter's report names, else its last words."""
+    unsupported = sorted(set(re.findall(r"\btf\.[A-Z]\w+", text)))
+    if unsupported:
+        return f"TFLite has no built-in operator for {', '.join(unsupported)}"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "no reason given"
+
+
+def run(model: str, samples: str, out: str, threads: int = 1) -> dict[str, Any]:
+    """Runs a .tflite file over model inputs, one at a time through one interpreter, and describes its edges."""
+    from zoo.runner import TFLiteModel, runtime_version
+
+    loaded = TFLiteModel(model, threads=threads)
+    np.save(out, loaded.predict(np.load(samples)))
+    return {
+        "runtime": runtime_version(loaded.runtime),
+        "input_dtype": loaded.input_dtype.name,
+        "output_dtype": loaded.output_dtype.name,
+        "input_quantization": loaded.input_quantization,
+        "output_quantization": loaded.output_quantization,
+        "stateful": loaded.stateful,
+    }
+
+
+def run_saved_model(model: str, samples: str, out: str) -> dict[str, Any]:
+    """Runs a SavedModel's `serving_default` over model inputs in batches, as a server without the toolkit would."""
+    from collections import Counter
+
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(model)  # kept: the signature alone does not keep the variables alive
+    function = loaded.signatures["serving_default"]
+    ((name, spec),) = function.structured_input_signature[1].items()
+    inputs = np.load(samples).astype(spec.dtype.as_numpy_dtype)
+    parts = [function(**{name: tf.constant(inputs[at : at + 64])}) for at in range(0, len(inputs), 64)]
+    np.save(out, np.concatenate([next(iter(part.values())).numpy() for part in parts]).astype(np.float32))
+    graph = function.graph.as_graph_def()
+    nodes = [node.op for node in graph.node] + [node.op for body in graph.library.function for node in body.node_def]
+    return {"runtime": f"tensorflow {tf.__version__}", "ops": dict(sorted(Counter(nodes).items()))}
+
+
+OPERATIONS: Mapping[str, Operation] = {"convert": convert, "run": run, "run_saved_model": run_saved_model}
+
+
+def answer(request: Mapping[str, Any], operations: Mapping[str, Operation]) -> dict[str, Any]:
+    """One request, done: its value, or its failure and the exit code that belongs to it."""
+    arguments = dict(request)
+    try:
+        return {"value": dict(operations[arguments.pop("op")](**arguments))}
+    except MemoryError:
+        return {"error": "out of memory; take a smaller model or fewer samples", "exit_code": 6}
+    except ZooError as error:
+        return {"error": str(error), "exit_code": error.exit_code}
+    except Exception as error:  # noqa: BLE001 - whatever a converter or runtime raises is the answer, not a crash
+        return {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}", "exit_code": 4}
+
+
+def main(operations: Mapping[str, Operation] = OPERATIONS) -> None:
+    """Answers requests until standard input ends, which it does with the parent."""
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    from zoo.settings import quiet_tensorflow
+
+    quiet_tensorflow()
+    import tensorflow as tf
+
+    tf.config.set_visible_devices([], "GPU")  # conversion and parity run on the processor; the GPU is the parent's
+    for line in sys.stdin:
+        replies.write(json.dumps(answer(json.loads(line), operations)) + "\n")
+        replies.flush()
+
+
+if __name__ == "__main__":
+    main()
