@@ -145,21 +145,23 @@ def _read_toml(path: Path) -> Mapping[str, Any]:
 
 
 def _read_exports(folder: Path) -> list[Export]:
-    """Bundles, and notes of exports that failed, by name."""
-    bundles = [_read_export(path.parent.name, path) for path in sorted(folder.glob(f"*/{BUNDLE_MANIFEST}"))]
-    notes = [
-        _read_export(path.name.removesuffix(".failed.json"), path, "did not pass its gates")
-        for path in sorted(folder.glob("*.failed.json"))
+    """Bundles, and notes of exports that failed, by name; a failed one that was kept is told of by its note."""
+    bundles = [path for path in sorted(folder.glob(f"*/{BUNDLE_MANIFEST}")) if path.parent.suffix != ".failed"]
+    notes = sorted(folder.glob("*.failed.json"))
+    return [_read_export(path.parent.name, path) for path in bundles] + [
+        _read_export(path.name.removesuffix(".failed.json"), path) for path in notes
     ]
-    return bundles + notes
 
 
-def _read_export(name: str, path: Path, failed: str = "") -> Export:
+def _read_export(name: str, path: Path) -> Export:
     try:
         content = read_json(path)
     except DataError as error:
         return Export(name=name, bundle={}, failed=str(error))
     if not isinstance(content, dict):
         return Export(name=name, bundle={}, failed=f"{path.name} is not a mapping")
-    reason = str(content.get("error") or content.get("reason") or failed) if failed else ""
-    return Export(name=name, bundle=content, failed=reason)
+    if path.name == BUNDLE_MANIFEST:
+        return Export(name=name, bundle=content)
+    failed = content.get("failed")
+    gates = "; ".join(str(gate) for gate in failed) if isinstance(failed, list) else "no gate is named"
+    return Export(name=name, bundle=content, failed=f"did not pass: {gates}")

@@ -132,7 +132,7 @@ def _confusion(task: str, labels: Sequence[str], targets: np.ndarray, outputs: n
         np.arange(classes + 1),
         np.arange(classes + 1),
         colours,
-        edgecolors=GREY,
+        edgecolors=GREY if classes <= MAX_TICKS else "none",
         linewidth=0.2,
         rasterized=classes > MAX_TICKS,
     )

@@ -146,11 +146,13 @@ def test_a_damaged_piece_is_named_and_the_rest_is_shown(make_run, name, content)
 def test_exports_that_failed_are_told_apart(make_run, add_bundle):
     run = make_run()
     add_bundle(run, parity=None)
-    write_json(run.path / EXPORT / "tflite-float16.failed.json", {"error": "agreement 91.2 % is below 99 %"})
+    write_json(run.path / EXPORT / "tflite-float16.failed.json", {"failed": ["drop 3 points, allowed 1", "error"]})
+    add_bundle(run, name="tflite-float16.failed")
     (run.path / EXPORT / "broken").mkdir()
     (run.path / EXPORT / "broken" / "bundle.json").write_text("{")
     words = read(run)
-    assert "tflite-float16: agreement 91.2 % is below 99 %" in words
+    assert "tflite-float16: did not pass: drop 3 points, allowed 1; error" in words
+    assert "tflite-float16.failed" not in words
     assert "broken: " in words
     assert "tflite-int8 48,123" in words
 
