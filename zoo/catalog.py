@@ -24,7 +24,7 @@ _IMAGE_RECIPES: dict[str, dict[str, Any]] = {
     "cnn": {
         "builder": "convnet",
         "summary": "a small convolutional network",
-        "hyperparameters": {"head": "flatten"},
+        "hyperparameters": {"filters": 16, "head": "flatten"},
         "training": {"epochs": 3, **_CNN},
     },
     "lstm": {

@@ -51,13 +51,19 @@ class Hyperparameter:
             return "true or false"
         if self.type == "choice":
             return ", ".join(self.choices)
-        if self.low is not None and self.high is not None:
-            text = f"{self.low:g} to {self.high:g}"
-        elif self.low is not None:
-            text = f"at least {self.low:g}"
+        low, high = (self._bound(bound) for bound in (self.low, self.high))
+        if low and high:
+            text = f"{low} to {high}"
+        elif low:
+            text = f"at least {low}"
         else:
-            text = "any number" if self.high is None else f"at most {self.high:g}"
+            text = f"at most {high}" if high else "any number"
         return ", or ".join((text, *self.words))
+
+    def _bound(self, bound: float | None) -> str:
+        if bound is None:
+            return ""
+        return f"{int(bound):,}" if self.type == "int" else f"{bound:g}"
 
     def validate(self, value: object) -> Value:
         """The value in its own type, from Python, TOML or the command line's text.

@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import importlib
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from zoo.errors import UsageError
@@ -23,6 +25,9 @@ def load_object(target: str) -> Any:
     module_name, _, attribute = target.partition(":")
     if not module_name or not attribute:
         raise UsageError(f"{target!r} is not of the form module:object, such as my_models:wide_mlp")
+    here = str(Path.cwd())
+    if not {"", here}.intersection(sys.path):
+        sys.path.append(here)  # last, so that a user's file shadows nothing of the toolkit's
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -39,7 +44,7 @@ def load_object(target: str) -> Any:
 def suggest(name: str, known: Iterable[str]) -> str:
     """The tail of an error on an unknown name: the nearest names, or all of a few."""
     names = sorted(entry for entry in known if not entry.startswith("_"))
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if near:
         return f"; did you mean {' or '.join(near)}?"
     return f"; there are: {', '.join(names)}" if 0 < len(names) <= 24 else ""

@@ -65,7 +65,7 @@ def load(run: Path) -> tuple[dict[str, np.ndarray], dict[str, Any], list[str]]:
 def _digest(arrays: Mapping[str, np.ndarray]) -> bytes:
     digest = hashlib.sha256()
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
+        array = np.asarray(arrays[name], order="C")
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
         digest.update(array.tobytes())
     return digest.digest()

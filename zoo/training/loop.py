@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import math
@@ -79,6 +80,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         self.finite_weights: Sequence[np.ndarray] = []
         self.diverged = ""
         self._best_weights: Sequence[np.ndarray] = []
+        self._snapshot: tuple[int, dict[str, np.ndarray], dict[str, Any]] | None = None
         self._loss = math.nan
         self._writers: dict[str, Any] = {}
         self._saved_at = self._epoch_began = time.monotonic()
@@ -118,6 +120,8 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         best = self._judge(row)
         self._lower_rate(row["val_loss"])
         self._log(row)
+        # One assignment: an interrupt inside the next epoch finds the whole state at the end of this one.
+        self._snapshot = (len(self.progress.rows), self._variables(), copy.deepcopy(vars(self.progress)))
         if time.monotonic() - self._saved_at > SAVE_EVERY_SECONDS:
             self.save()
         self._listener(EpochDone(row, best))
@@ -128,8 +132,8 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         """Writes the best weights, the history and the checkpoint."""
         self.write_model()
         self.write_history()
-        if self.progress.rows:
-            checkpoints.save(self.run.path, len(self.progress.rows), self._variables(), vars(self.progress))
+        if self._snapshot is not None:
+            checkpoints.save(self.run.path, *self._snapshot)
         self._saved_at = time.monotonic()
 
     def best_forward(self) -> Any:

@@ -1,0 +1,165 @@
+import numpy as np
+import pytest
+
+import zoo
+from zoo.builders import BUILDERS, get_builder
+from zoo.cards import InputSpec, OutputSpec
+from zoo.errors import ModelError, UsageError
+
+SHAPES = {"table": (5,), "series": (12, 3), "image": (16, 16, 1)}
+OUTPUTS = {
+    "binary": OutputSpec(task="binary", shape=(1,)),
+    "multiclass": OutputSpec(task="multiclass", shape=(4,)),
+    "multilabel": OutputSpec(task="multilabel", shape=(3,)),
+    "regression": OutputSpec(task="regression", shape=(2,)),
+}
+CASES = [
+    (name, kind, task)
+    for name in BUILDERS
+    for kind in BUILDERS.get(name).card.kinds
+    for task in BUILDERS.get(name).card.tasks
+]
+
+
+def inputs_of(kind):
+    return InputSpec(shape=SHAPES[kind], kind=kind, scale=1 / 255 if kind == "image" else 1.0)
+
+
+@pytest.mark.parametrize(("name", "kind", "task"), CASES)
+def test_every_builder_does_every_task_on_every_kind_its_card_names(name, kind, task):
+    model = get_builder(name)(inputs_of(kind), OUTPUTS[task])
+    found = model.predict(np.random.default_rng(0).random((3, *SHAPES[kind])).astype("float32"), verbose=0)
+    assert found.shape == (3, *OUTPUTS[task].shape)
+    if task == "multiclass":
+        np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-5)
+    elif task != "regression":
+        assert ((found > 0) & (found < 1)).all()
+
+
+def count(model, kind):
+    import keras
+
+    return sum(isinstance(layer, getattr(keras.layers, kind)) for layer in model.layers)
+
+
+@pytest.mark.parametrize(
+    ("name", "hyperparameters", "layer", "number"),
+    [
+        ("mlp", {"layers": 3, "dropout": 0.5}, "Dropout", 3),
+        ("mlp", {"layers": 0}, "Dense", 1),
+        ("mlp", {"batch_norm": True}, "BatchNormalization", 2),
+        ("convnet", {"blocks": 3, "stem_stride": 1}, "MaxPooling2D", 3),
+        ("convnet", {"pooling": "average"}, "AveragePooling2D", 2),
+        ("convnet", {"convolutions": 2}, "Conv2D", 5),
+        ("convnet", {"head": "flatten"}, "Flatten", 1),
+        ("convnet", {"units": 8, "batch_norm": False}, "Dense", 2),
+        ("recurrent", {"cell": "gru", "layers": 2}, "GRU", 2),
+        ("recurrent", {"bidirectional": True}, "Bidirectional", 1),
+        ("recurrent", {"convolution": 8, "stride": 2}, "Conv1D", 1),
+    ],
+)
+def test_a_hyperparameter_changes_the_model(name, hyperparameters, layer, number):
+    assert count(zoo.build(name, input_shape=(16, 16, 1), num_classes=4, **hyperparameters), layer) == number
+
+
+@pytest.mark.parametrize("name", BUILDERS.names())
+def test_l1_and_l2_put_a_penalty_on_the_weights(name):
+    model = zoo.build(name, input_shape=(16, 16, 1), num_classes=4, l1=0.01, l2=0.1)
+    assert sum(float(loss) for loss in model.losses) > 0
+    assert not zoo.build(name, input_shape=(16, 16, 1), num_classes=4).losses
+
+
+def test_pixels_are_scaled_in_float32_also_under_bfloat16():
+    import keras
+
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = zoo.build("convnet", input_shape=(16, 16, 1), num_classes=4)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    scale = model.get_layer("scale")
+    assert scale.compute_dtype == "float32"
+    assert float(scale(np.full((1, 1), 255.0))[0, 0]) == pytest.approx(1.0)
+    assert model.get_layer("output").compute_dtype == "float32"
+
+
+def test_recurrent_dropout_reaches_the_cell():
+    model = zoo.build("recurrent", input_shape=(12, 3), num_classes=4, recurrent_dropout=0.3)
+    assert model.get_layer(index=1).recurrent_dropout == 0.3
+
+
+def test_build_is_shorthand_for_the_specs():
+    assert zoo.build("mlp", input_shape=(5,)).output_shape == (None, 1)
+    assert zoo.build("mlp", input_shape=(5,), num_classes=2, task="binary").output_shape == (None, 1)
+    assert zoo.build("mlp", input_shape=(5,), labels=("a", "b", "c")).output_shape == (None, 3)
+    model = zoo.build("mlp", inputs=inputs_of("series"), outputs=OUTPUTS["regression"])
+    assert model.output_shape == (None, 2)
+    assert not model.compiled
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        ({"builder": "mpl", "input_shape": (5,)}, UsageError, "did you mean mlp"),
+        ({"builder": "mlp"}, UsageError, "input_shape"),
+        ({"builder": "mlp", "input_shape": (5,), "num_classes": 1}, UsageError, "2 or more"),
+        ({"builder": "mlp", "input_shape": (5,), "unit": 3}, UsageError, "did you mean units"),
+        ({"builder": "mlp", "input_shape": (5,), "num_classes": 3, "labels": ("a",)}, UsageError, "1 labels"),
+        ({"builder": "convnet", "input_shape": (5,)}, ModelError, "takes image input, not table"),
+        ({"builder": "convnet", "input_shape": (8, 8, 1), "blocks": 5}, ModelError, "blocks = 2 or fewer"),
+        ({"builder": "recurrent", "input_shape": (8, 2), "stride": 2}, ModelError, "convolution = 32"),
+    ],
+)
+def test_what_cannot_be_built_says_what_to_do(arguments, error, match):
+    with pytest.raises(error, match=match):
+        zoo.build(**arguments)
+
+
+def plain(inputs, outputs, *, units=8, rate=0.5, wide=False):
+    """One hidden layer of my own."""
+    import keras
+
+    start = keras.Input(inputs.shape)
+    x = keras.layers.Dense(units * (2 if wide else 1))(start)
+    return keras.Model(start, keras.layers.Dense(outputs.shape[-1], outputs.activation)(x))
+
+
+def wrong(inputs, outputs):
+    import keras
+
+    start = keras.Input(inputs.shape)
+    return keras.Model(start, keras.layers.Dense(7)(start))
+
+
+def one_argument(inputs):
+    return inputs
+
+
+def without_default(inputs, outputs, *, units):
+    return inputs, outputs, units
+
+
+def test_a_users_own_function_is_a_builder_with_its_keywords_as_hyperparameters():
+    model = zoo.build(f"{__name__}:plain", input_shape=(5,), num_classes=3, units="4", wide=True)
+    assert model.layers[1].units == 8
+    card = get_builder(f"{__name__}:plain").card
+    assert [(knob.name, knob.type, knob.default) for knob in card.hyperparameters] == [
+        ("units", "int", 8),
+        ("rate", "float", 0.5),
+        ("wide", "bool", False),
+    ]
+    assert card.summary == "One hidden layer of my own."
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "match"),
+    [
+        ("wrong", ModelError, r"expected a keras.Model with output \(None, 3\)"),
+        ("one_argument", UsageError, r"takes \(inputs, outputs"),
+        ("without_default", UsageError, "needs a default"),
+        ("SHAPES", UsageError, "is a dict, not a builder"),
+    ],
+)
+def test_what_is_no_builder_is_refused(function, error, match):
+    with pytest.raises(error, match=match):
+        zoo.build(f"{__name__}:{function}", input_shape=(5,), num_classes=3)

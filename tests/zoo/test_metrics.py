@@ -1,0 +1,72 @@
+import math
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from zoo import metrics
+
+RANDOM = np.random.default_rng(0)
+
+
+def test_multiclass_figures_are_those_of_scikit_learn():
+    targets, outputs = RANDOM.integers(0, 4, 200), RANDOM.random((200, 4))
+    found = metrics.evaluate("multiclass", targets, outputs)
+    decided = outputs.argmax(axis=1)
+    assert found["accuracy"] == pytest.approx(reference.accuracy_score(targets, decided))
+    assert found["macro_f1"] == pytest.approx(reference.f1_score(targets, decided, average="macro"))
+
+
+def test_binary_figures_are_those_of_scikit_learn():
+    targets, outputs = RANDOM.integers(0, 2, 200), RANDOM.random((200, 1)).round(1)  # with ties
+    found = metrics.evaluate("binary", targets, outputs)
+    assert found["auc"] == pytest.approx(reference.roc_auc_score(targets, outputs[:, 0]))
+    assert found["macro_f1"] == pytest.approx(reference.f1_score(targets, outputs[:, 0] >= 0.5, average="macro"))
+
+
+def test_multilabel_figures_are_those_of_scikit_learn():
+    targets, outputs = RANDOM.integers(0, 2, (200, 3)), RANDOM.random((200, 3))
+    found = metrics.evaluate("multilabel", targets, outputs)
+    assert found["macro_f1"] == pytest.approx(reference.f1_score(targets, outputs >= 0.5, average="macro"))
+    assert found["auc"] == pytest.approx(reference.roc_auc_score(targets, outputs))
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_regression_figures_are_those_of_scikit_learn(columns):
+    targets, outputs = RANDOM.normal(size=(100, columns)), RANDOM.normal(size=(100, columns))
+    found = metrics.evaluate("regression", targets, outputs)
+    assert found["mae"] == pytest.approx(reference.mean_absolute_error(targets, outputs))
+    assert found["rmse"] == pytest.approx(reference.root_mean_squared_error(targets, outputs))
+    assert found["r2"] == pytest.approx(reference.r2_score(targets, outputs))
+
+
+def test_an_auc_of_one_class_is_undefined_and_not_a_guess():
+    assert math.isnan(metrics.evaluate("binary", np.ones(4, int), np.full((4, 1), 0.9))["auc"])
+
+
+def test_a_class_that_never_occurs_does_not_count():
+    assert metrics.macro_f1(np.array([0, 1]), np.array([0, 1]), classes=5) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "than", "expected"),
+    [
+        ("accuracy", 0.9, 0.8, True),
+        ("accuracy", 0.8, 0.8, False),
+        ("mae", 1.0, 2.0, True),
+        ("loss", 2.0, 1.0, False),
+        ("accuracy", math.nan, 0.1, False),
+        ("accuracy", 0.1, math.nan, True),
+        ("loss", math.inf, math.nan, False),
+    ],
+)
+def test_better_never_takes_what_is_not_finite(metric, value, than, expected):
+    assert metrics.better(metric, value, than) is expected
+
+
+def test_agreement_counts_equal_answers_not_equal_numbers():
+    first = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    second = np.array([[0.6, 0.4], [0.4, 0.6], [0.4, 0.6]])
+    assert metrics.agreement("multiclass", first, second) == pytest.approx(2 / 3)
+    assert metrics.agreement("regression", first, first) == 1.0
+    assert metrics.agreement("regression", np.ones((3, 1)), np.zeros((3, 1))) == 0.0

@@ -1,0 +1,95 @@
+import sys
+from importlib import metadata
+
+import pytest
+
+from zoo.errors import UsageError
+from zoo.registry import Registry, load_object
+
+
+@pytest.fixture
+def registry():
+    registry = Registry("recipe", hint="; see: zoo list")
+    for name in ("mnist-cnn", "mnist-mlp", "iris-mlp"):
+        registry.add(name, f"json:{'loads' if name == 'iris-mlp' else 'dumps'}")
+    return registry
+
+
+def test_an_entry_is_imported_when_it_is_asked_for():
+    registry = Registry("thing")
+    registry.add("broken", "a_module_that_is_not_there:thing")
+    assert registry.names() == ["broken"]
+    with pytest.raises(UsageError, match="a_module_that_is_not_there"):
+        registry.get("broken")
+
+
+def test_a_target_resolves_to_its_object(registry):
+    import json
+
+    assert registry.get("iris-mlp") is json.loads
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [("*", ["iris-mlp", "mnist-cnn", "mnist-mlp"]), ("mnist-*", ["mnist-cnn", "mnist-mlp"]), ("x*", [])],
+)
+def test_names_take_wildcards(registry, pattern, names):
+    assert registry.names(pattern) == names
+
+
+def test_a_duplicate_is_an_error_that_names_both(registry):
+    with pytest.raises(UsageError, match=r"'mnist-cnn' is registered twice: json:dumps and other:thing"):
+        registry.add("mnist-cnn", "other:thing")
+
+
+def test_an_unknown_name_lists_the_nearest(registry):
+    with pytest.raises(UsageError, match=r"recipe 'mnist-cn' is unknown; did you mean mnist-cnn.*zoo list"):
+        registry.get("mnist-cn")
+
+
+def test_an_unknown_name_with_nothing_near_lists_all(registry):
+    with pytest.raises(UsageError, match="there are: iris-mlp, mnist-cnn, mnist-mlp"):
+        registry.get("zzz")
+
+
+def entry_point(monkeypatch, name, value):
+    point = metadata.EntryPoint(name=name, value=value, group="zoo.builders")
+    monkeypatch.setattr("zoo.registry.metadata.entry_points", lambda group: [point] if group == point.group else [])
+
+
+def test_entry_points_of_installed_packages_are_names_too(monkeypatch):
+    import json
+
+    entry_point(monkeypatch, "theirs", "json:dumps")
+    registry = Registry("builder", entry_points="zoo.builders")
+    assert registry.names() == ["theirs"]
+    assert registry.get("theirs") is json.dumps
+
+
+def test_an_entry_point_that_takes_our_name_is_an_error(monkeypatch):
+    entry_point(monkeypatch, "mlp", "theirs:mlp")
+    registry = Registry("builder", entry_points="zoo.builders")
+    registry.add("mlp", "zoo.builders.mlp:mlp")
+    with pytest.raises(UsageError, match=r"'mlp' is registered twice: zoo\.builders\.mlp:mlp and theirs:mlp"):
+        registry.names()
+
+
+def test_module_function_finds_a_file_where_the_user_stands(tmp_path, monkeypatch):
+    (tmp_path / "my_models_here.py").write_text("def wide():\n    return 1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    assert load_object("my_models_here:wide")() == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "match"),
+    [
+        ("no_colon", "module:object"),
+        ("json:", "module:object"),
+        ("not_there_at_all:f", "does not import"),
+        ("json:lods", "did you mean load"),
+    ],
+)
+def test_a_target_that_is_none_says_what_is_wrong(target, match):
+    with pytest.raises(UsageError, match=match):
+        load_object(target)

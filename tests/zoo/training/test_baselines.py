@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+from zoo import data
+from zoo.training.baselines import baselines
+
+
+def test_classification_stands_beside_the_majority_and_a_logistic_model():
+    found = baselines(data.load("wine", seed=0), seed=0)
+    assert set(found) == {"majority", "logistic"}
+    assert found["majority"]["accuracy"] < 0.5
+    assert found["logistic"]["accuracy"] > 0.9
+
+
+def test_regression_stands_beside_the_mean_and_a_linear_model():
+    found = baselines(data.load("diabetes", seed=0), seed=0)
+    assert set(found) == {"mean", "linear"}
+    assert found["mean"]["r2"] == pytest.approx(0.0, abs=0.05)
+    assert found["linear"]["r2"] > 0.3
+    assert found["linear"]["mae"] < found["mean"]["mae"]
+
+
+def test_a_binary_task_has_an_auc():
+    found = baselines(data.load("breast-cancer", seed=0), seed=0)
+    assert found["logistic"]["auc"] > 0.98
+    assert found["majority"]["auc"] == 0.5
+
+
+def test_multilabel_is_measured_per_label():
+    samples = np.random.default_rng(0).normal(size=(300, 4))
+    raw = data.Raw(
+        samples=samples,
+        targets=(samples[:, :2] > 0).astype(np.int64),
+        kind="table",
+        task="multilabel",
+        labels=("first", "second"),
+        columns=("a", "b", "c", "d"),
+    )
+    found = baselines(data.prepare(raw, "made", seed=0), seed=0)
+    assert found["logistic"]["macro_f1"] > 0.9
