@@ -15,7 +15,7 @@ from zoo.cli import emit, json_option, say
 
 @click.group()
 def command() -> None:
-    r"""List, describe and fetch data sets.
+    """List, describe and fetch data sets.
 
     \b
     Example:
@@ -28,7 +28,7 @@ def command() -> None:
 @command.command("list")
 @json_option
 def list_sets(as_json: bool) -> None:
-    r"""List the data sets known by name.
+    """List the data sets known by name.
 
     \b
     Example:
@@ -46,7 +46,7 @@ def list_sets(as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def info(name: str, as_json: bool) -> None:
-    r"""Describe one data set: sizes, classes, licence, and where its files were found.
+    """Describe one data set: sizes, classes, licence, and where its files were found.
 
     \b
     Example:
@@ -62,7 +62,7 @@ def info(name: str, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def fetch(name: str, as_json: bool) -> None:
-    r"""Fetch a data set into the cache and verify it; what is there already is only verified.
+    """Fetch a data set into the cache and verify it; what is there already is only verified.
 
     \b
     Example:

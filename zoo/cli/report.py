@@ -16,7 +16,7 @@ from zoo.cli import emit, json_option
 )
 @json_option
 def command(runs: tuple[str, ...], root: Path, as_json: bool) -> None:
-    r"""Write the HTML report of runs: a folder each, or a name for its latest finished run.
+    """Write the HTML report of runs: a folder each, or a name for its latest finished run.
 
     \b
     Example:

@@ -58,3 +58,10 @@ def test_listing_imports_neither_numpy_nor_a_framework():
     probe = "import sys, zoo.data; print([m for m in ('numpy', 'sklearn', 'tensorflow', 'keras') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_help_has_its_example_on_lines_of_its_own(capsys):
+    for words in (["--help"], ["fetch", "--help"]):
+        _, out, _ = run(capsys, *words)
+        assert "Example:\n  " in out
+        assert "\\b" not in out
