@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from zoo.errors import ModelError
 
 OUTPUT_NAME = "output"
 DEFAULT_INPUT_NAME = "input"
+_COUNTED = re.compile(r"(keras_tensor|input_layer|input)(_\d+)?$")  # Keras's own names, which count up per process
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,7 @@ def describe(model: Any, sample_shape: tuple[int, ...] | None = None) -> Signatu
     name = inputs[0].name if inputs is not None else DEFAULT_INPUT_NAME
     dtype = keras.backend.standardize_dtype(inputs[0].dtype) if inputs is not None else "float32"
     return Signature(
-        input_name=DEFAULT_INPUT_NAME if not name.isidentifier() or name.startswith("keras_tensor") else name,
+        input_name=name if name.isidentifier() and not _COUNTED.match(name) else DEFAULT_INPUT_NAME,
         input_shape=shape,
         input_dtype=dtype,
         output_shape=_output_shape(model, shape, dtype),

@@ -128,7 +128,7 @@ class Export:
         self._tell(f"converting {self._doing}")
         arguments = {"saved_model": str(saved_model), "mode": self._options.preset.name}
         if self._options.preset.representative and self._source.calibration is not None:
-            samples = self._source.inputs(self._source.calibration).astype(np.float32)
+            samples = calibration_inputs(self._source.inputs(self._source.calibration))
             arguments["representative"] = self._save("representative.npy", samples)
         model = self._scratch / runs.BUNDLE_MODEL
         return model, self._child.ask("convert", f"converting {self._doing}", out=str(model), **arguments)
@@ -165,6 +165,18 @@ class Export:
             f"{self._doing} did not pass: {'; '.join(failed)} (on {parity.samples} {parity.split} samples); see "
             f"{report}{kept}, try another --quantize, or allow more with --max-drop"
         )
+
+
+def calibration_inputs(samples: np.ndarray) -> np.ndarray:
+    """Model inputs for calibration, float32; pixels are made to span 0 to 255, by two pixels of the first sample.
+
+    The converter takes the input's range from these samples: without a black and a white pixel among them, brighter
+    ones would be clipped later, and a raw pixel would not be one quantization step.
+    """
+    values = samples.astype(np.float32)
+    if samples.dtype == np.uint8:
+        values[0].flat[0], values[0].flat[-1] = 0.0, 255.0
+    return values
 
 
 def _failed_report(path: Path) -> Path:

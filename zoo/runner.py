@@ -319,7 +319,7 @@ def check_sums(folder: Path) -> list[str]:
         ModelError: There is no such list.
     """
     try:
-        lines = (folder / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+        lines = (folder / "SHA256SUMS").read_bytes().decode().removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{folder} has no readable SHA256SUMS; it is no bundle, make one with: zoo export") from error
     problems = [] if any(line.endswith("  bundle.json") for line in lines) else ["bundle.json is not in SHA256SUMS"]

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import export
+from export.child import Child
+from tests.export.conftest import MakeRun
+from zoo import runs
+from zoo.errors import GateError, ModelError, UsageError
+
+TASKS = ("binary", "multiclass", "multilabel", "regression")
+MODES = ("float32", "float16", "dynamic", "int8")
+
+
+@pytest.fixture(scope="module")
+def runs_by_task(table_run: MakeRun) -> dict[str, runs.Run]:
+    return {task: table_run(task) for task in TASKS}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_float32_bundle_answers_as_keras_does(runs_by_task: dict[str, runs.Run], child: Child, task: str) -> None:
+    run = runs_by_task[task]
+    bundle = export.export_model(run, child=child)
+    assert bundle.path == run.path / "export/tflite-float32"
+    assert bundle.parity["max_error"] < 1e-5
+    assert bundle.parity["metric_before"] == pytest.approx(bundle.parity["metric_after"], abs=1e-6)
+    assert (bundle.parity["split"], bundle.parity["samples"]) == ("validation", 80)
+    assert bundle.bytes == (bundle.path / "model.tflite").stat().st_size
+    assert bundle.ops["FULLY_CONNECTED"] == 2
+    assert bundle.manifest["source"]["run"] == f"{task}-mlp/{run.path.name}"
+    golden = runs.read_npz(bundle.path / "golden.npz")
+    assert len(golden["samples"]) == 32
+    inputs = golden["samples"] * bundle.manifest["input"]["scale"] + bundle.manifest["input"]["offset"]
+    keras_answers = np.asarray(run.model(inputs.astype(np.float32)))
+    np.testing.assert_allclose(golden["keras"], keras_answers, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", MODES[1:])
+def test_quantized_convnets_keep_their_answers(image_run: runs.Run, child: Child, mode: str) -> None:
+    bundle = export.export_model(image_run, quantize=mode, child=child)
+    assert bundle.parity["agreement"] >= 0.98
+    assert bundle.parity["metric_after"] >= bundle.parity["metric_before"] - 0.01
+    assert bundle.parity["metric"] == "accuracy"
+    assert not any(name.startswith("Flex") for name in bundle.ops)
+
+
+def test_an_int8_bundle_is_int8_at_both_ends_and_takes_raw_pixels(image_run: runs.Run, child: Child) -> None:
+    bundle = export.export_model(image_run, quantize="int8", child=child)
+    entry, answer = bundle.manifest["input"], bundle.manifest["output"]
+    assert (entry["dtype"], answer["dtype"]) == ("int8", "int8")
+    assert entry["quantization"] == {"scale": 1.0, "zero_point": -128}  # though no sample is brighter than 239
+    assert answer["quantization"] == {"scale": 1 / 256, "zero_point": -128}
+    assert bundle.manifest["golden"] == {"tolerance": 4 / 256, "steps": 4}
+    assert bundle.manifest["parameters"] == 4 * 9 + 4 * 4 + 36 * 4 + 4
+    assert bundle.manifest["macs"] == 6 * 6 * 9 * 4 + 36 * 4
+
+
+def test_a_regression_says_what_a_step_is_in_target_units(runs_by_task: dict[str, runs.Run], child: Child) -> None:
+    bundle = export.export_model(runs_by_task["regression"], quantize="int8", max_drop=5, child=child)
+    output = bundle.manifest["output"]
+    assert output["step"] == [pytest.approx(output["quantization"]["scale"] / output["scale"][0])]
+    assert output["labels"] == ["price"]
+    assert bundle.parity["metric"] == "r2"
+
+
+def test_every_file_of_a_tflite_bundle_is_reproducible(
+    runs_by_task: dict[str, runs.Run], child: Child, tmp_path: Path
+) -> None:
+    run = runs_by_task["multiclass"]
+    for mode in ("float32", "int8"):
+        first = export.export_model(run, quantize=mode, out=tmp_path / "one" / mode, child=child)
+        with (
+            Child() if mode == "int8" else contextlib.nullcontext(child) as other
+        ):  # a fresh process gives the same bytes too
+            second = export.export_model(run, quantize=mode, out=tmp_path / "the other" / mode, child=other)
+        names = sorted(file.name for file in first.path.iterdir())
+        assert names == [
+            "SHA256SUMS", "bundle.json", "golden.npz", "labels.txt", "model.tflite", "predict.py", "preprocessing.py",
+            "runner.py",
+        ]  # fmt: skip
+        for name in names:
+            assert (first.path / name).read_bytes() == (second.path / name).read_bytes(), name
+        assert str(run.path) not in (first.path / "bundle.json").read_text()
+
+
+def test_a_failed_gate_leaves_the_reasons_and_the_older_bundle(
+    table_run: MakeRun, child: Child, tmp_path: Path
+) -> None:
+    run = table_run("regression", tmp_path)
+    good = export.export_model(run, quantize="int8", max_drop=50, child=child)
+    before = (good.path / "SHA256SUMS").read_bytes()
+    with pytest.raises(GateError, match=r"r2 0\.\d+ -> 0\.\d+, a drop of .*--max-drop") as caught:
+        export.export_model(run, quantize="int8", max_drop=0, child=child)
+    report = json.loads((run.path / "export/tflite-int8.failed.json").read_text())
+    assert len(report["failed"]) == 1
+    assert report["failed"][0] in str(caught.value)
+    assert report["parity"]["metric_after"] < report["parity"]["metric_before"]
+    assert (good.path / "SHA256SUMS").read_bytes() == before
+    assert not (run.path / "export/tflite-int8.failed").exists()
+    with pytest.raises(GateError):
+        export.export_model(run, quantize="int8", max_drop=0, keep_failed=True, child=child)
+    kept = export.Bundle(run.path / "export/tflite-int8.failed")
+    assert kept.manifest["failed"] == report["failed"]
+    export.export_model(run, quantize="int8", max_drop=50, child=child)
+    assert not (run.path / "export/tflite-int8.failed.json").exists()
+    leftovers = [path.name for path in (run.path / "export").iterdir() if path.name.startswith(".")]
+    assert leftovers == []
+
+
+def test_a_saved_model_takes_any_batch_and_needs_no_toolkit(image_run: runs.Run, child: Child) -> None:
+    bundle = export.export_model(image_run, format="saved_model", child=child)
+    assert bundle.path.name == "saved_model-float32"
+    assert bundle.parity["max_error"] < 1e-5
+    assert not (bundle.path / "predict.py").exists()
+    sizes = [bundle.path / "saved_model.pb", bundle.path / "fingerprint.pb", *(bundle.path / "variables").iterdir()]
+    assert bundle.bytes == sum(file.stat().st_size for file in sizes)
+    assert export.verify(bundle).ok
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(bundle.path))
+    golden = runs.read_npz(bundle.path / "golden.npz")
+    pixels = tf.constant(golden["samples"][:5, ..., None].astype(np.float32))
+    for name in ("serve", "serving_default"):
+        answers = loaded.signatures[name](input=pixels)["output"]
+        np.testing.assert_allclose(answers, golden["keras"][:5], atol=1e-6)
+
+
+def test_a_keras_file_alone_is_compared_on_random_inputs_and_says_so(
+    image_run: runs.Run, child: Child, tmp_path: Path
+) -> None:
+    alone = tmp_path / "my model.keras"
+    alone.write_bytes((image_run.path / "model.keras").read_bytes())
+    told: list[str] = []
+    bundle = export.export_model(alone, child=child, on_event=told.append)
+    assert bundle.path == tmp_path / "export/my model/tflite-float32"
+    assert bundle.parity["split"] == "random"
+    assert bundle.parity["metric"] is None
+    assert bundle.manifest["output"]["task"] == "multiclass"
+    assert any("random inputs" in line for line in told)
+    with pytest.raises(UsageError, match=r"int8 needs representative samples and my model\.keras has none"):
+        export.export_model(alone, quantize="int8", child=child)
+    with pytest.raises(UsageError, match="dynamic is judged on samples"):
+        export.export_model(alone, quantize="dynamic", child=child)
+
+
+def test_a_run_is_found_by_its_model_file_and_by_name(table_run: MakeRun, child: Child, tmp_path: Path) -> None:
+    run = table_run("binary", tmp_path / "runs")
+    for source in ("binary-mlp", run.path / "model.keras", run.path):
+        bundle = export.export_model(source, root=tmp_path / "runs", child=child)
+        assert bundle.path == run.path / "export/tflite-float32"
+        assert bundle.parity["split"] == "validation"
+
+
+def test_a_model_in_memory_with_a_layer_of_ones_own_goes_to_int8(keras: Any, child: Child, tmp_path: Path) -> None:
+    class Squash(keras.layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            return keras.ops.tanh(inputs) * 0.5
+
+    generator = np.random.default_rng(0)
+    samples = generator.normal(size=(300, 6)).astype(np.float32)
+    targets = samples[:, :3].argmax(axis=1)
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(16), Squash(), layers.Dense(3, activation="softmax")])
+    model.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy")
+    model.fit(samples, targets, epochs=8, verbose=0)
+    bundle = export.to_tflite(
+        model,
+        quantize="int8",
+        representative=samples[:100],
+        evaluate=(samples, keras.utils.to_categorical(targets)),
+        out=tmp_path / "mine",
+        child=child,
+    )
+    assert bundle.parity["split"] == "given"
+    assert bundle.parity["metric_before"] > 0.8
+    assert bundle.parity["agreement"] > 0.95
+    batches = keras.src.utils.module_utils.tensorflow.data.Dataset.from_tensor_slices((samples, targets)).batch(50)
+    again = export.to_tflite(
+        model, "int8", representative=[samples[:100]], evaluate=batches, out=tmp_path / "mine", child=child
+    )
+    assert again.parity == bundle.parity
+
+
+def test_mixed_precision_is_exported_in_float32(keras: Any, child: Child, tmp_path: Path) -> None:
+    policy = keras.dtype_policies.DTypePolicy("mixed_bfloat16")
+    layers = keras.layers
+    model = keras.Sequential(
+        [keras.Input((5,)), layers.Dense(4, dtype=policy), layers.Dense(1, activation="sigmoid", dtype=policy)]
+    )
+    bundle = export.to_tflite(model, out=tmp_path / "mixed", child=child)
+    assert bundle.parity["max_error"] < 1e-5
+    assert "CAST" not in bundle.ops
+
+
+@pytest.mark.parametrize("mode", ["int16x8", "auto"])
+def test_modes_to_come_are_refused_with_those_that_work(image_run: runs.Run, mode: str) -> None:
+    with pytest.raises(UsageError, match="not offered yet; choose one of float32, float16, dynamic, int8"):
+        export.export_model(image_run, quantize=mode)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"format": "onnx"}, "choose one of tflite, saved_model"),
+        ({"format": "saved_model", "quantize": "int8"}, "a SavedModel is float32"),
+        ({"quantize": "int9"}, "did you mean int8"),
+        ({"max_drop": -1.0}, "points from 0 up"),
+        ({"max_drop": float("nan")}, "points from 0 up"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused_at_once(image_run: runs.Run, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        export.export_model(image_run, **options)
+
+
+def test_a_folder_with_other_things_is_never_replaced(image_run: runs.Run, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(UsageError, match="exists and is no bundle"):
+        export.export_model(image_run, out=tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_models_that_cannot_be_exported_are_refused_in_a_line(keras: Any, child: Child, tmp_path: Path) -> None:
+    layers = keras.layers
+    one, two = keras.Input((3,)), keras.Input((3,))
+    several = keras.Model([one, two], layers.Dense(1)(layers.Concatenate()([one, two])), name="several")
+    open_axis = keras.Sequential([keras.Input((None, 3)), layers.GlobalMaxPooling1D()], name="open_axis")
+    unbuilt = keras.Sequential([layers.Dense(1)], name="unbuilt")
+    broken = keras.Sequential([keras.Input((2,)), layers.Dense(1)], name="broken")
+    broken.set_weights([np.full((2, 1), np.nan), np.zeros(1)])
+    for model, words in (
+        (several, "'several' has 2 inputs"),
+        (open_axis, "every axis fixed"),
+        (unbuilt, "no known input shape"),
+        (broken, "NaN or infinite values in Keras itself"),
+    ):
+        with pytest.raises(ModelError, match=words):
+            export.to_tflite(model, out=tmp_path / "never", child=child)
+    assert not (tmp_path / "never").exists()
+    cut = tmp_path / "cut.keras"
+    cut.write_bytes(b"PK\x03\x04 not much")
+    with pytest.raises(ModelError, match="does not load as a Keras model"):
+        export.export_model(cut, child=child)
+    with pytest.raises(UsageError, match="a dict cannot be exported"):
+        export.export_model({}, child=child)
+
+
+def test_operators_that_tflite_lacks_are_named(keras: Any, child: Child, tmp_path: Path) -> None:
+    class Spectrum(keras.layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            return keras.ops.erfinv(keras.ops.tanh(inputs) * 0.5)
+
+    model = keras.Sequential([keras.Input((16,)), Spectrum()], name="spectrum")
+    with pytest.raises(ModelError, match=r"spectrum to tflite-float32 failed.*tf\.Erfinv") as caught:
+        export.to_tflite(model, out=tmp_path / "never", child=child)
+    assert "\n" not in str(caught.value)
