@@ -50,7 +50,7 @@ class LazyGroup(click.Group):
 @click.option("--debug", is_flag=True, help="Add the traceback to an error.")
 @click.version_option(package_name="keras-deploy-zoo", prog_name="zoo", message="%(prog)s %(version)s")
 def cli(debug: bool) -> None:
-    r"""Train Keras models by name, export them to a device, and know that they still work.
+    """Train Keras models by name, export them to a device, and know that they still work.
 
     \b
     Example:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )
 @json_option
 def command(artifacts: tuple[str, ...], threads: int, root: Path, as_json: bool) -> None:
-    r"""Measure bundles, .tflite and .keras files, SavedModels and runs.
+    """Measure bundles, .tflite and .keras files, SavedModels and runs.
 
     Times are of one call with one sample; rounds alternate between the artefacts. Memory is what loading the model and
     running it once add to a process (anonymous resident memory: tensors, packed weights; not the file's own pages).

@@ -54,7 +54,7 @@ def command(
     root: Path,
     as_json: bool,
 ) -> None:
-    r"""Export a run or a .keras file to TFLite or SavedModel, and prove that it still works.
+    """Export a run or a .keras file to TFLite or SavedModel, and prove that it still works.
 
     The result is a bundle: the model file, its contract (bundle.json), checksums, golden samples and a predict.py that
     needs numpy and a TFLite runtime only. It gets its name only after it was compared with the Keras model; an export

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("name")
 @json_option
 def command(name: str, as_json: bool) -> None:
-    r"""Show one recipe or builder: architecture, every knob with its value and range, data, measured figures.
+    """Show one recipe or builder: architecture, every knob with its value and range, data, measured figures.
 
     \b
     Example:

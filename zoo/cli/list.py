@@ -17,7 +17,7 @@ from zoo.cli.table import aligned
 @click.option("--builders", is_flag=True, help="List the builders instead, installed ones included.")
 @json_option
 def command(pattern: str, family: str | None, task: str | None, builders: bool, as_json: bool) -> None:
-    r"""List the recipes whose name matches PATTERN, with figures measured on the test split.
+    """List the recipes whose name matches PATTERN, with figures measured on the test split.
 
     \b
     Example:

@@ -34,7 +34,7 @@ def command(
     as_json: bool,
     **options: Any,
 ) -> None:
-    r"""Train a recipe, a TOML file, or a builder on data, into a run folder.
+    """Train a recipe, a TOML file, or a builder on data, into a run folder.
 
     NAME is a recipe (zoo list), BUILDER a builder's name or module:function.
 

@@ -22,7 +22,7 @@ from zoo.errors import GateError
 )
 @json_option
 def command(bundle: Path, runtime: str, as_json: bool) -> None:
-    r"""Check every byte of a bundle and replay its golden samples here.
+    """Check every byte of a bundle and replay its golden samples here.
 
     This runs the bundle's own predict.py in a process of its own: verify bundles of people you trust. Exits 7 where a
     byte differs or the answers are not the recorded ones.
