@@ -1,0 +1,137 @@
+"""What stands between raw samples, a model and its answer, as the run or the bundle recorded it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo import preprocessing, runs
+from zoo.cards import TASKS, Task
+from zoo.errors import DataError, ModelError
+from zoo.inference.artifacts import Artifact
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contract:
+    """How to feed a model and read its answer.
+
+    Attributes:
+        kind: "image", "table" or "series".
+        shape: Of one sample as the model takes it, without the batch axis.
+        columns: Names along the last axis of a table; empty where they have none.
+        steps: Preprocessing, in order; see `zoo.preprocessing`.
+        labels: Class, label or target names; empty where nobody recorded them.
+        target: `scale` and `offset` of standardised regression targets; empty otherwise.
+        source: The file it was read from; None where it was guessed.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    task: Task
+    columns: tuple[str, ...] = ()
+    steps: tuple[Mapping[str, Any], ...] = ()
+    labels: tuple[str, ...] = ()
+    target: Mapping[str, Any] = field(default_factory=dict)
+    source: Path | None = None
+
+    @property
+    def outputs(self) -> int | None:
+        """Numbers the model answers a sample with; None where the labels do not tell."""
+        return 1 if self.task == "binary" else len(self.labels) or None
+
+    def prepare(self, raw: np.ndarray) -> np.ndarray:
+        """Raw samples after the steps, first axis the batch.
+
+        Raises:
+            DataError: The samples are not what the model was trained on.
+        """
+        try:
+            return preprocessing.apply(self.steps, raw)
+        except ValueError as error:
+            raise DataError(f"the samples do not fit the model: {error}") from error
+
+    def finish(self, outputs: np.ndarray) -> np.ndarray:
+        """Model outputs as probabilities, or in target units, (n, outputs) float32."""
+        flat = outputs.reshape(len(outputs), -1)
+        return np.asarray(preprocessing.invert_target(flat, self.target), np.float32)
+
+    def describe(self) -> dict[str, Any]:
+        """Task and labels in the form that `zoo.device.answers` takes, for finished outputs."""
+        return {"output": {"task": self.task, "labels": list(self.labels)}}
+
+
+def read_contract(artifact: Artifact) -> Contract | None:
+    """The recorded contract of an artefact, or None where there is none.
+
+    It is bundle.json of a bundle, else preprocessing.json beside the model, else that of its run.
+
+    Raises:
+        ModelError: The file is not a contract.
+    """
+    beside = artifact.model if artifact.model.is_dir() else artifact.model.parent
+    places = [beside / runs.PREPROCESSING]
+    if artifact.bundle is not None:
+        places.insert(0, artifact.bundle / runs.BUNDLE_MANIFEST)
+    if artifact.run is not None:
+        places.append(artifact.run / runs.PREPROCESSING)
+    found = next((place for place in places if place.is_file()), None)
+    return None if found is None else from_mapping(runs.read_json(found), found)
+
+
+def from_mapping(content: Any, path: Path) -> Contract:
+    """The contract of a decoded bundle.json or preprocessing.json.
+
+    Raises:
+        ModelError: Keys are missing or of the wrong kind.
+    """
+    try:
+        if content["schema_version"] != runs.SCHEMA_VERSION:
+            raise ModelError(f"{path} has schema version {content['schema_version']}; export or train it again")
+        given, output = content["input"], content["output"]
+        if output["task"] not in TASKS:
+            raise ModelError(f"{path}: task {output['task']!r} is unknown; expected one of {', '.join(TASKS)}")
+        return Contract(
+            kind=given["kind"],
+            shape=tuple(int(size) for size in given["shape"]),
+            columns=tuple(given.get("columns") or ()),
+            steps=tuple(content["steps"]),
+            task=output["task"],
+            labels=tuple(output.get("labels") or ()),
+            target={key: output[key] for key in ("scale", "offset") if output.get(key)},
+            source=path,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"{path} is not a contract of this toolkit ({error!r}); export or train it again") from error
+
+
+def guess_contract(artifact: Artifact, shape: tuple[int, ...], outputs: int, activation: str | None) -> Contract:
+    """The contract of a bare model file: pixels where the input is shaped like an image.
+
+    Args:
+        artifact: The model, for messages.
+        shape: Of its input, without the batch axis.
+        outputs: Numbers it answers a sample with.
+        activation: Of its last layer, where that is known.
+
+    Raises:
+        ModelError: An input of another shape: nobody knows what it wants.
+    """
+    if len(shape) != 3 or shape[-1] not in (1, 3):
+        raise ModelError(
+            f"{artifact.model} takes inputs of shape {shape}, and nothing beside it says how to prepare them "
+            f"(standardisation, columns); give the run or the bundle, or put its {runs.PREPROCESSING} beside it"
+        )
+    height, width, channels = shape
+    tasks: dict[str | None, Task] = {
+        "linear": "regression",
+        "softmax": "multiclass",
+        "sigmoid": "binary" if outputs == 1 else "multilabel",
+    }
+    step = {"step": "image", "height": height, "width": width, "channels": channels}
+    return Contract(
+        kind="image", shape=shape, task=tasks.get(activation, "binary" if outputs == 1 else "multiclass"), steps=(step,)
+    )
