@@ -43,8 +43,8 @@ _IMAGE_RECIPES: dict[str, dict[str, Any]] = {
 
 _DIFFERENCES: dict[str, dict[str, dict[str, Any]]] = {
     "fashion-cnn": {
-        "hyperparameters": {"stem_stride": 1, "stem_kernel": 3, "blocks": 3, "head": "global", "dropout": 0.3},
-        "training": {"epochs": 15},
+        "hyperparameters": {"stem_stride": 1, "stem_kernel": 3, "blocks": 3, "head": "global", "dropout": 0.25},
+        "training": {"epochs": 10},
     },
     "digits-mlp": {"hyperparameters": {"units": 64}, "training": {"epochs": 60, "batch_size": 32}},
     "digits-cnn": {
@@ -56,7 +56,7 @@ _DIFFERENCES: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 _TABLES: dict[str, tuple[Task, dict[str, Any], dict[str, Any]]] = {
-    "iris": ("multiclass", {"units": 16}, {"epochs": 100}),
+    "iris": ("multiclass", {"units": 16, "activation": "tanh"}, {"epochs": 60, "learning_rate": 0.01}),
     "wine": ("multiclass", {"units": 32, "dropout": 0.2}, {"epochs": 60}),
     "breast-cancer": ("binary", {"units": 32, "dropout": 0.2, "l2": 1e-4}, {"epochs": 60}),
     "diabetes": ("regression", {"units": 32, "dropout": 0.2, "l2": 1e-3}, {"epochs": 80}),
