@@ -63,11 +63,13 @@ def export_model(
     """
     options = _options(format, quantize, max_drop, out, keep_failed)
     tell = on_event or (lambda _message: None)
+    if isinstance(source, (str, Path)):
+        source = sources.locate(source, Path(root))
     with _borrowed(child) as worker, tempfile.TemporaryDirectory(prefix="zoo-export-") as scratch:
         worker.start()  # it imports TensorFlow while this process does the same
         quiet_tensorflow()
         tell(f"loading {_short(source)}")
-        opened = _open(source, Path(root), given)
+        opened = _open(source, given)
         return Export(opened, options, worker, Path(scratch), tell).run()
 
 
@@ -100,14 +102,14 @@ def _borrowed(child: Child | None) -> Iterator[Child]:
 def _short(source: Any) -> str:
     if isinstance(source, runs.Run):
         return source.manifest.name
-    return str(source) if isinstance(source, (str, Path)) else str(getattr(source, "name", type(source).__name__))
+    return str(source) if isinstance(source, Path) else str(getattr(source, "name", type(source).__name__))
 
 
-def _open(source: Any, root: Path, given: Mapping[str, Any]) -> Source:
+def _open(source: Any, given: Mapping[str, Any]) -> Source:
     if isinstance(source, runs.Run):
         return sources.from_run(source)
-    if isinstance(source, (str, Path)):
-        return sources.from_path(source, root)
+    if isinstance(source, Path):
+        return sources.from_file(source)
     import keras
 
     if not isinstance(source, keras.Model):

@@ -89,20 +89,27 @@ def from_run(run: runs.Run) -> Source:
     return _from_folder(run.path, run.path / runs.MODEL, run.path / runs.EXPORT, manifest.name, origin)
 
 
-def from_path(reference: str | Path, root: Path) -> Source:
-    """A run folder, a run's name under `root`, or a `.keras` file.
+def locate(reference: str | Path, root: Path) -> runs.Run | Path:
+    """What a run folder, a run's name under `root` or a `.keras` file stands for; nothing is loaded.
 
     Raises:
         UsageError: None of these.
+        ModelError: A `.keras` file that does not exist.
     """
-    path = Path(reference)
+    path = Path(reference).absolute()
     if path.suffix != ".keras":
-        if path.suffix in (".h5", ".tflite", ".pb") and path.exists():
+        if path.is_file():
             raise UsageError(f"{path} cannot be exported; expected a run or a .keras file")
-        return from_run(runs.find_run(reference, root))
-    folder = path.absolute().parent
-    if path.name == runs.MODEL and (folder / runs.MANIFEST).is_file():
-        return from_run(runs.Run(folder))
+        return runs.find_run(reference, root)
+    if not path.is_file():
+        raise ModelError(f"{path} is missing; expected a .keras file")
+    inside = path.name == runs.MODEL and (path.parent / runs.MANIFEST).is_file()
+    return runs.Run(path.parent) if inside else path
+
+
+def from_file(path: Path) -> Source:
+    """A `.keras` file that belongs to no run, with what lies beside it."""
+    folder = path.parent
     exports = folder / runs.EXPORT / path.stem
     if (folder / runs.PREPROCESSING).is_file():
         return _from_folder(folder, path, exports, path.name, {"model": path.name})

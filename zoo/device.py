@@ -25,12 +25,12 @@ import numpy as np
 
 if __package__:
     from . import preprocessing, runner
-    from .runner import DataError, GateError, UsageError, ZooError
+    from .runner import DataError, GateError, ModelError, UsageError, ZooError
 else:
     sys.dont_write_bytecode = True  # a bundle holds what its SHA256SUMS list, no __pycache__
     import preprocessing  # type: ignore[import-not-found,no-redef]
     import runner  # type: ignore[import-not-found,no-redef]
-    from runner import DataError, GateError, UsageError, ZooError  # type: ignore[no-redef]
+    from runner import DataError, GateError, ModelError, UsageError, ZooError  # type: ignore[no-redef]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
@@ -58,7 +58,7 @@ def read_inputs(paths: Sequence[str], contract: Mapping[str, Any]) -> tuple[list
             else:
                 raise DataError(f"{path} is of no known kind; expected .npy, .csv or an image")
             parts.append(preprocessing.apply(contract["steps"], samples))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError, csv.Error) as error:
             raise DataError(f"{path} cannot be used: {runner.one_line(error)}") from error
         names += [path] if len(samples) == 1 else [f"{path}:{row + 1}" for row in range(len(samples))]
     return names, np.concatenate(parts)
@@ -241,7 +241,11 @@ def _execute(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any],
         raise UsageError("nothing to predict; give .npy, .csv or image files, or --self-test, or --bench")
     contract = runner.read_contract(folder)
     names, samples = read_inputs(options.input, contract)
-    found = answers(model.predict(samples), contract, options.top)
+    outputs = model.predict(samples)
+    if not np.all(np.isfinite(outputs)):
+        row = int(np.argmin(np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)))
+        raise ModelError(f"the model answers NaN or infinite values for {names[row]}; check that input")
+    found = answers(outputs, contract, options.top)
     table = _table(names, found)
     if options.out:
         _write_csv(options.out, table)

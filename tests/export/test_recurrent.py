@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import export
+from export import lowering
 from export.child import Child
 from tests.export.conftest import contract, write_run
 from zoo import runner, runs
@@ -66,3 +67,18 @@ def test_macs_of_recurrent_layers_count_every_step(keras: Any) -> None:
 
     assert count_macs(build(keras, "lstm")) == 12 * 4 * 6 * (3 + 6) + 6 * 4
     assert count_macs(build(keras, "bidirectional")) == 2 * 12 * 3 * 4 * (3 + 4) + 8 * 4
+
+
+@pytest.mark.slow
+def test_a_real_converter_crash_is_an_error_and_the_next_conversion_works(keras: Any, tmp_path: Path) -> None:
+    """TensorFlow 2.21 ends the process when a loop is quantized to int8."""
+    model = build(keras, "lstm")
+    lowering.lower(model, lowering.describe(model), tmp_path / "saved", batch=1)
+    np.save(tmp_path / "samples.npy", np.zeros((4, 12, 3), np.float32))
+    paths = {"saved_model": str(tmp_path / "saved"), "out": str(tmp_path / "model.tflite")}
+    with Child() as own:
+        with pytest.raises(ModelError, match=r"converting lstm to int8 crashed.*SIG"):
+            own.ask(
+                "convert", "converting lstm to int8", mode="int8", representative=str(tmp_path / "samples.npy"), **paths
+            )
+        assert own.ask("convert", "converting lstm to float32", mode="float32", **paths)["ops"]["WHILE"] == 1
