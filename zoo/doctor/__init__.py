@@ -1,0 +1,6 @@
+"""What the toolkit needs, tried out on this machine, and the other runtimes it can install."""
+
+from zoo.doctor.checks import Check, examine
+from zoo.doctor.runtimes import RUNTIMES, Installed, install
+
+__all__ = ["RUNTIMES", "Check", "Installed", "examine", "install"]
