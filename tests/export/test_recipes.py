@@ -1,0 +1,64 @@
+"""Every registered recipe builds, takes a training step and exports; a new recipe is tested without a new test."""
+
+import numpy as np
+import pytest
+
+import export
+from zoo.builders import get_builder
+from zoo.cards import InputSpec, OutputSpec
+from zoo.catalog import RECIPES
+from zoo.config import configure
+from zoo.data import DATASETS
+from zoo.errors import ModelError
+
+
+def specs(card):
+    """The specs of a recipe from its data set's card, without the data."""
+    dataset = DATASETS.get(card.dataset)
+    image = dataset.kind == "image"
+    shape = (*dataset.shape, 1) if image else dataset.shape
+    outputs = 1 if card.task in ("binary", "regression") else len(dataset.labels)
+    inputs = InputSpec(
+        shape=shape,
+        kind=dataset.kind,
+        dtype="uint8" if image else "float32",
+        scale=1 / 255 if image else 1.0,
+    )
+    labels = dataset.labels if card.task != "regression" else ()
+    return inputs, OutputSpec(task=card.task, shape=(outputs,), labels=labels)
+
+
+def samples(inputs, outputs, count=24):
+    generator = np.random.default_rng(0)
+    x = (
+        generator.integers(0, 256, (count, *inputs.shape))
+        if inputs.kind == "image"
+        else generator.normal(size=(count, *inputs.shape))
+    )
+    if outputs.task == "multiclass":
+        return x.astype(np.float32), np.eye(outputs.shape[0], dtype=np.float32)[np.arange(count) % outputs.shape[0]]
+    return x.astype(np.float32), generator.integers(0, 2, (count, 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", RECIPES.names())
+def test_every_recipe_builds_takes_a_step_and_exports(name, keras, child, tmp_path):
+    from zoo.training.optimizers import loss_function, optimizer
+
+    card = RECIPES.get(name)
+    config = configure(name).for_task(card.task)
+    inputs, outputs = specs(card)
+    model = get_builder(card.builder)(inputs, outputs, **config.hyperparameters)
+    x, y = samples(inputs, outputs)
+    before = [weight.copy() for weight in model.get_weights()]
+    model.compile(optimizer(config.training, 10), loss_function(config.training.loss))
+    assert np.isfinite(model.train_on_batch(x, y))
+    assert any((old != new).any() for old, new in zip(before, model.get_weights(), strict=True))
+
+    targets = y.argmax(axis=1) if outputs.task == "multiclass" else y
+    bundle = export.to_tflite(model, evaluate=(x, targets), child=child, out=tmp_path / "bundle")
+    assert bundle.manifest["bytes"] == (bundle.path / "model.tflite").stat().st_size
+    assert bundle.manifest["parity"]["samples"] == len(x)
+    assert bundle.manifest["parity"]["max_error"] < 1e-5
+    if card.family == "recurrent":
+        with pytest.raises(ModelError, match="float32"):
+            export.to_tflite(model, quantize="int8", representative=x, child=child, out=tmp_path / "refused")
