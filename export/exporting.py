@@ -17,7 +17,7 @@ from export.pipeline import Export, OnEvent, Options
 from export.quantization import find_preset
 from export.sources import Source
 from zoo import runs
-from zoo.errors import UsageError
+from zoo.errors import ResourceError, UsageError
 from zoo.settings import quiet_tensorflow
 
 Format = Literal["tflite", "saved_model"]
@@ -65,12 +65,16 @@ def export_model(
     tell = on_event or (lambda _message: None)
     if isinstance(source, (str, Path)):
         source = sources.locate(source, Path(root))
-    with _borrowed(child) as worker, tempfile.TemporaryDirectory(prefix="zoo-export-") as scratch:
-        worker.start()  # it imports TensorFlow while this process does the same
-        quiet_tensorflow()
-        tell(f"loading {_short(source)}")
-        opened = _open(source, given)
-        return Export(opened, options, worker, Path(scratch), tell).run()
+    try:
+        with _borrowed(child) as worker, tempfile.TemporaryDirectory(prefix="zoo-export-") as scratch:
+            worker.start()  # it imports TensorFlow while this process does the same
+            tell(f"loading {_short(source)}")
+            quiet_tensorflow()
+            opened = _open(source, given)
+            return Export(opened, options, worker, Path(scratch), tell).run()
+    except OSError as error:
+        where = error.filename or tempfile.gettempdir()
+        raise ResourceError(f"{where} cannot be written or read: {error.strerror or error}; free the disk") from error
 
 
 def _options(

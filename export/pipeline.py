@@ -116,7 +116,8 @@ class Export:
         if source.samples is not None:
             return source.samples, source.targets, source.split
         self._tell(f"{source.name} has no samples: it is compared on random inputs, which says nothing of its accuracy")
-        return sources.random_inputs(self._signature.input_shape, self._signature.input_dtype), None, "random"
+        signature = self._signature
+        return sources.random_samples(source.contract, signature.input_shape, signature.input_dtype), None, "random"
 
     def _convert(self) -> tuple[Path, dict[str, Any]]:
         """The model file in the scratch folder, and what the converter's process said of it."""

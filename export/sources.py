@@ -225,16 +225,30 @@ def _last_activation(model: Any) -> str:
     return str(named).lower()
 
 
-def random_inputs(shape: Sequence[int], dtype: str) -> np.ndarray:
-    """Inputs for a model without data: half of the size of standardised columns, half of pixels. Seeded.
+def random_samples(contract: Mapping[str, Any], shape: Sequence[int], dtype: str) -> np.ndarray:
+    """Raw samples for a model without data, seeded, which its preprocessing steps accept.
+
+    Pixels where the contract says so; columns that come out standardised; and for a model of which nothing is known,
+    half of either size.
+
+    Args:
+        contract: Input and steps.
+        shape: Of one model input.
+        dtype: Of the model's input.
 
     Raises:
         UsageError: The model takes integers, whose range nobody knows.
     """
+    generator = np.random.default_rng(0)
+    if contract["input"]["dtype"] == "uint8":
+        return generator.integers(0, 256, (RANDOM_SAMPLES, *shape)).astype(np.uint8)
     if not dtype.startswith("float"):
         raise UsageError(f"the model takes {dtype} inputs of unknown range; export it with samples, or as its run")
-    generator = np.random.default_rng(0)
-    half = RANDOM_SAMPLES // 2
-    columns = generator.normal(0, 1, (half, *shape))
-    pixels = generator.integers(0, 256, (half, *shape))
-    return np.concatenate([columns, pixels]).astype(np.float32)
+    values = generator.normal(0, 1, (RANDOM_SAMPLES, *shape))
+    for step in reversed(contract["steps"]):
+        if step["step"] == "standardise":
+            values = (values - np.asarray(step["offset"])) / np.asarray(step["scale"])
+    if not contract["steps"]:
+        half = RANDOM_SAMPLES // 2
+        values[half:] = generator.integers(0, 256, (RANDOM_SAMPLES - half, *shape))
+    return values.astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -65,6 +66,11 @@ class TrainingConfig:
     """How a model is trained; each field's declaration is its metadata."""
 
     epochs: int = _knob(integer("epochs", 10, "passes over the training split", low=1, high=100_000))
+    min_steps: int = _knob(
+        integer(
+            "min_steps", 0, "more epochs on a set so small that they are fewer steps; not where epochs are given", low=0
+        )
+    )
     batch_size: int | str = _knob(
         integer(
             "batch_size",
@@ -177,8 +183,12 @@ class RunConfig:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     data: DataConfig = field(default_factory=DataConfig)
 
-    def for_task(self, task: Task) -> RunConfig:
-        """The same run with every "auto" resolved.
+    def for_data(self, task: Task, samples: int) -> RunConfig:
+        """The same run with everything resolved that hangs on the data.
+
+        Args:
+            task: Decides the loss and what can be monitored.
+            samples: Of the training split; a small one is gone over more often, see `min_steps`.
 
         Raises:
             UsageError: The loss makes no sense for the task.
@@ -197,7 +207,11 @@ class RunConfig:
                 f"class_weights = {training.class_weights!r} fits classes, not a {task} task; leave it at none"
             )
         rate = OPTIMIZER_RATES[training.optimizer] if training.learning_rate == "auto" else training.learning_rate
-        resolved = replace(training, loss=loss, learning_rate=rate, threads=training.threads or cpu_count())
+        size = samples if training.batch_size == "full" else min(int(training.batch_size), samples)
+        epochs = max(training.epochs, math.ceil(training.min_steps / math.ceil(samples / size)))
+        resolved = replace(
+            training, epochs=epochs, loss=loss, learning_rate=rate, threads=training.threads or cpu_count()
+        )
         return replace(self, training=resolved)
 
     def to_toml(self) -> str:
@@ -239,6 +253,8 @@ def configure(
                     f"builder {builder.card.name!r} declares {knob.name!r}, a knob of {section}; rename it"
                 )
             knobs[knob.name] = section
+    if "epochs" in (overrides or {}):
+        layers["training"]["min_steps"] = 0
     for key, value in (overrides or {}).items():
         if key not in knobs:
             raise UsageError(f"{target!r} has no knob {key!r}{suggest(key, knobs)}; see: zoo info {target}")

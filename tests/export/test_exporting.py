@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import export
 from export.child import Child
 from tests.export.conftest import MakeRun
 from zoo import runs
-from zoo.errors import GateError, ModelError, UsageError
+from zoo.errors import GateError, ModelError, ResourceError, UsageError
 
 TASKS = ("binary", "multiclass", "multilabel", "regression")
 MODES = ("float32", "float16", "dynamic", "int8")
@@ -147,6 +148,34 @@ def test_a_keras_file_alone_is_compared_on_random_inputs_and_says_so(
         export.export_model(alone, quantize="int8", child=child)
     with pytest.raises(UsageError, match="dynamic is judged on samples"):
         export.export_model(alone, quantize="dynamic", child=child)
+
+
+@pytest.mark.parametrize("task", ["binary", "images"])
+def test_a_run_without_samples_exports_in_float32_only(
+    table_run: MakeRun, image_run: runs.Run, child: Child, tmp_path: Path, task: str
+) -> None:
+    run = image_run if task == "images" else table_run(task, tmp_path / "runs")
+    bare = Path(shutil.copytree(run.path, tmp_path / "bare"))
+    shutil.rmtree(bare / "samples")
+    bundle = export.export_model(bare, child=child)
+    assert (bundle.parity["split"], bundle.parity["metric"]) == ("random", None)
+    assert bundle.parity["max_error"] < 1e-5
+    assert bundle.parity["agreement"] == 1.0
+    assert len(np.unique(runs.read_npz(bundle.path / "golden.npz")["keras"].round(3))) > 3
+    with pytest.raises(UsageError, match="int8 needs representative samples"):
+        export.export_model(bare, quantize="int8", child=child)
+
+
+def test_a_full_disk_is_an_error_of_its_own(
+    image_run: runs.Run, child: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(ResourceError, match="No space left on device; free the disk"):
+        export.export_model(image_run, out=tmp_path / "out", child=child)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_is_found_by_its_model_file_and_by_name(table_run: MakeRun, child: Child, tmp_path: Path) -> None:

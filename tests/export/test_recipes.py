@@ -45,7 +45,7 @@ def test_every_recipe_builds_takes_a_step_and_exports(name, keras, child, tmp_pa
     from zoo.training.optimizers import loss_function, optimizer
 
     card = RECIPES.get(name)
-    config = configure(name).for_task(card.task)
+    config = configure(name).for_data(card.task, 1000)
     inputs, outputs = specs(card)
     model = get_builder(card.builder)(inputs, outputs, **config.hyperparameters)
     x, y = samples(inputs, outputs)

@@ -21,16 +21,16 @@ def test_a_recipe_differs_from_the_defaults_only_where_it_says_so():
 
 @pytest.mark.parametrize("name", RECIPES.names())
 def test_toml_out_and_in_is_the_same_configuration(name, tmp_path):
-    resolved = configure(name, {"seed": 3}).for_task(RECIPES.get(name).task)
+    resolved = configure(name, {"seed": 3}).for_data(RECIPES.get(name).task, 1000)
     path = tmp_path / "config.toml"
     path.write_text(resolved.to_toml())
     again = configure(str(path))
     assert again == resolved
-    assert again.for_task(RECIPES.get(name).task) == resolved
+    assert again.for_data(RECIPES.get(name).task, 1000) == resolved
 
 
 def test_a_resolved_configuration_leaves_nothing_to_choose():
-    resolved = configure("mnist-cnn", {"optimizer": "sgd", "learning_rate": "auto"}).for_task("multiclass")
+    resolved = configure("mnist-cnn", {"optimizer": "sgd", "learning_rate": "auto"}).for_data("multiclass", 1000)
     assert resolved.training.learning_rate == OPTIMIZER_RATES["sgd"]
     assert resolved.training.loss == "categorical_crossentropy"
     assert resolved.training.threads >= 1
@@ -106,7 +106,7 @@ def test_what_is_unknown_or_not_allowed_is_refused(target, overrides, match):
 )
 def test_what_does_not_fit_the_task_is_refused(overrides, task, match):
     with pytest.raises(UsageError, match=match):
-        configure("diabetes-mlp", overrides).for_task(task)
+        configure("diabetes-mlp", overrides).for_data(task, 1000)
 
 
 def test_a_builders_knob_may_not_take_a_training_knobs_name(tmp_path, monkeypatch):
@@ -120,3 +120,17 @@ def test_every_knob_has_a_line_of_help_and_a_default_that_it_allows():
     for knob in (*TRAINING, *DATA):
         assert knob.help
         assert knob.validate(knob.default) == knob.default
+
+
+@pytest.mark.parametrize(
+    ("overrides", "samples", "epochs"),
+    [
+        ({}, 54_000, 3),
+        ({}, 1293, 37),
+        ({"batch_size": "full"}, 1293, 400),
+        ({"epochs": 2}, 1293, 2),
+        ({"epochs": 2, "min_steps": 110}, 1293, 10),
+    ],
+)
+def test_a_small_set_is_gone_over_more_often_unless_epochs_are_given(overrides, samples, epochs):
+    assert configure("mnist-cnn", overrides).for_data("multiclass", samples).training.epochs == epochs

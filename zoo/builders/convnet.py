@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.builders.blocks import answer, drop, penalty, scaled_input
+from zoo.builders.blocks import answer, drop, normalise, penalty, scaled_input
 from zoo.builders.builder import declare
 from zoo.cards import InputSpec, OutputSpec
 from zoo.errors import ModelError
@@ -71,7 +71,7 @@ def convnet(
         )(x)
 
     def activate(x: Any) -> Any:
-        return keras.layers.Activation(activation)(keras.layers.BatchNormalization()(x) if batch_norm else x)
+        return keras.layers.Activation(activation)(normalise(x) if batch_norm else x)
 
     start, x = scaled_input(inputs)
     x = activate(convolve(x, filters, stem_kernel, stride=stem_stride))

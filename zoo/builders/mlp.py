@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.builders.blocks import answer, drop, penalty, scaled_input
+from zoo.builders.blocks import answer, drop, normalise, penalty, scaled_input
 from zoo.builders.builder import declare
 from zoo.cards import InputSpec, OutputSpec
 from zoo.hyperparameters import ACTIVATION, DROPOUT, L1, L2, flag, integer
@@ -51,7 +51,7 @@ def mlp(
     for _ in range(layers):
         x = keras.layers.Dense(units, kernel_regularizer=penalty(l1, l2), use_bias=not batch_norm)(x)
         if batch_norm:
-            x = keras.layers.BatchNormalization()(x)
+            x = normalise(x)
         x = keras.layers.Activation(activation)(x)
         x = drop(x, dropout)
     return keras.Model(start, answer(x, outputs, l1=l1, l2=l2), name="mlp")

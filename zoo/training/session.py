@@ -80,6 +80,7 @@ class Session:
 
     def _fit(self, *, resume: bool) -> EpochEnd:
         """The epochs; comes back when they are done, stopped early, or after saving what an interrupt left."""
+        self.listener(Message("starting TensorFlow"))
         quiet_tensorflow()
         import keras
 
@@ -197,6 +198,7 @@ class Session:
         """Measures every split at the best and the last epoch; writes predictions, manifest and report."""
         from zoo.training.measure import Measured
 
+        self.listener(Message("measuring the best and the last epoch, writing the report"))
         dataset, last = self.dataset, loop.forward
         best = loop.best_forward()
         measured = {

@@ -86,7 +86,10 @@ def train(
     else:
         resumed, config = None, configure(target, overrides, data=data, name=name)
     dataset = _load(config, on_event)
-    config = config.for_task(dataset.output.task)
+    asked, config = config.training.epochs, config.for_data(dataset.output.task, len(dataset.train))
+    if config.training.epochs != asked:
+        few = f"{len(dataset.train):,} training samples are few steps"
+        on_event(Message(f"{few}: {config.training.epochs} epochs instead of {asked} (min_steps)"))
     builder = get_builder(config.builder)
     builder.check_fits(dataset.input, dataset.output)
     if resumed and resumed.manifest.data.get("sha256") != dataset.identity.sha256:
@@ -100,6 +103,7 @@ def train(
 
 
 def _load(config: RunConfig, on_event: Listener) -> Dataset:
+    on_event(Message(f"loading {config.dataset}"))
     return zoo_data.load(
         config.dataset,
         seed=config.training.seed,
