@@ -99,7 +99,7 @@ def read_image(path: Path) -> np.ndarray:
         with Image.open(path) as opened:
             image = ImageOps.exif_transpose(opened)
             if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-                return _to_bytes(np.asarray(image), path)
+                return _to_bytes(np.asarray(image), path, deep=image.mode.startswith("I;16"))
             if image.mode not in ("L", "LA", "RGB", "RGBA"):
                 image = image.convert(_plain_mode(image))
             return np.asarray(image, np.uint8)
@@ -117,12 +117,12 @@ def _plain_mode(image: object) -> str:
     return "RGBA" if mode in ("PA", "RGBa") or "transparency" in getattr(image, "info", {}) else "RGB"
 
 
-def _to_bytes(pixels: np.ndarray, path: Path) -> np.ndarray:
-    """16-bit grey as 8-bit grey; "I" and "F" too where their values are in that range."""
+def _to_bytes(pixels: np.ndarray, path: Path, *, deep: bool) -> np.ndarray:
+    """16-bit grey as 8-bit grey; modes "I" and "F" do not tell their range, so values up to 255 stay as they are."""
     low, high = float(pixels.min(initial=0)), float(pixels.max(initial=0))
     if not (math.isfinite(low) and math.isfinite(high)) or low < 0 or high > 65535:
         raise DataError(f"image {path} has pixels of {low:g} to {high:g}; expected 8 or 16 bits, convert it to PNG")
-    divisor = 1.0 if pixels.dtype.kind == "f" and high <= 255 else 257.0
+    divisor = 257.0 if deep or high > 255 else 1.0
     return np.rint(pixels / divisor).astype(np.uint8)
 
 
