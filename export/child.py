@@ -177,7 +177,8 @@ class Child:
             )
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         tail = f" ({words})" if words else ""
-        return ModelError(f"{doing} crashed the process that did it: {how}{tail}; try another quantization mode")
+        advice = "try another quantization mode" if code < 0 else "see: zoo doctor"
+        return ModelError(f"{doing} crashed the process that did it: {how}{tail}; {advice}")
 
     def _last_words(self) -> str:
         if self._messages is None:
