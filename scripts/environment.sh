@@ -18,7 +18,13 @@ ingredients() {
   cat -- "$root/pyproject.toml" "$root/requirements.lock"
 }
 
-ready() { [[ -x $python && -f $stamp ]] && ingredients | cmp -s - "$stamp"; }
+ready() {
+  [[ -x $python && -f $stamp ]] && compgen -G "$environment/lib/python3*/site-packages/*.dist-info" >/dev/null &&
+    ingredients | cmp -s - "$stamp"
+}
+
+# Whether an environment that is only out of date can be brought up to date: all of what it held is still there.
+sound() { suitable "$python" && "$python" -c 'import pip' 2>/dev/null && ! ingredients | cmp -s - "$stamp"; }
 
 suitable() {
   "$1" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1
@@ -127,7 +133,7 @@ enough_space() {
 set_up() {
   local began=$SECONDS base
   ready && return
-  if [[ -x $python && -f $stamp && $(head -n 1 -- "$stamp") == "$root" ]] && suitable "$python"; then
+  if [[ -x $python && -f $stamp && $(head -n 1 -- "$stamp") == "$root" ]] && sound; then
     say "requirements.lock or pyproject.toml changed: bringing $environment up to date"
     echo incomplete >"$stamp"
   elif [[ -e $environment/pyvenv.cfg && ! -e $stamp ]]; then

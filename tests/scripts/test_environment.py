@@ -1,6 +1,7 @@
 """The set-up, on a checkout as small as can be; no network."""
 
 import json
+import shutil
 import signal
 import time
 
@@ -32,6 +33,16 @@ def test_a_fresh_checkout_is_set_up_once_and_then_costs_nothing(checkout, tmp_pa
     checkout.root = moved
     code, out, err = checkout.run()
     assert (code, json.loads(out)[0]) == (0, "2.0")
+    assert "made anew" in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", ["lib", "bin/python"])
+def test_a_damaged_environment_is_made_anew(checkout, lost):
+    assert checkout.run()[0] == 0
+    shutil.rmtree(checkout.root / ".venv" / lost) if lost == "lib" else (checkout.root / ".venv" / lost).unlink()
+    code, out, err = checkout.run()
+    assert (code, json.loads(out)[0]) == (0, "1.0")
     assert "made anew" in err
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,12 @@ Event = Message | Started | BatchDone | EpochDone
 Listener = Callable[[Event], None]
 
 
-def silent(event: Event) -> None:
-    """The listener of whoever wants none."""
-    del event
+def log(event: Event) -> None:
+    """The listener of a notebook: a line an epoch, by the logger "zoo"."""
+    logger = logging.getLogger("zoo")
+    if isinstance(event, Message):
+        logger.info(event.text)
+    elif isinstance(event, Started):
+        logger.info("training %s parameters for %s epochs in %s", event.parameters, event.epochs, event.run)
+    elif isinstance(event, EpochDone):
+        logger.info("  ".join(f"{name} {value:.4g}" for name, value in event.row.items()))

@@ -29,7 +29,7 @@ from zoo.runs import (
     write_npz,
     write_text,
 )
-from zoo.training.events import Listener, Message, silent
+from zoo.training.events import Listener, Message, log
 from zoo.training.session import Session
 
 PACKAGES = ("keras-deploy-zoo", "tensorflow", "keras", "numpy", "scikit-learn")
@@ -45,7 +45,7 @@ def train(
     callbacks: Sequence[Any] = (),
     loss: Any = None,
     metrics: Sequence[Any] = (),
-    on_event: Listener = silent,
+    on_event: Listener = log,
     **overrides: object,
 ) -> Run:
     """Trains a recipe, a TOML file, or a builder on data, into a run folder.
@@ -59,7 +59,7 @@ def train(
         callbacks: Keras callbacks of your own, called after the zoo's.
         loss: Name of a loss, or a Keras loss on dense (one-hot) targets.
         metrics: Keras metrics of your own; they become columns of history.csv.
-        on_event: Called with each event of `zoo.training.events`.
+        on_event: Called with each event of `zoo.training.events`; by default they go to the logger "zoo".
         **overrides: Any knob: training, data or the builder's hyperparameters.
 
     Returns:
