@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--install", "runtime", metavar="NAME", help="Install another runtime: litert or tflite-runtime.")
 @json_option
 def command(runtime: str | None, as_json: bool) -> None:
-    r"""Try out what the toolkit needs, and say how to mend what does not work.
+    """Try out what the toolkit needs, and say how to mend what does not work.
 
     Exits 4 if something needed does not work. Takes about ten seconds: TensorFlow is imported and converts a model, in
     a process of its own. Runtimes that bundles are verified on are installed under $ZOO_HOME/runtimes.
