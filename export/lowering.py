@@ -46,7 +46,7 @@ def describe(model: Any, sample_shape: tuple[int, ...] | None = None) -> Signatu
         )
     inputs = _inputs(model)
     if inputs is None and sample_shape is None:
-        raise ModelError(f"model {model.name!r} has no known input shape; call it once, or pass representative samples")
+        raise ModelError(f"model {model.name!r} has no known input shape; pass representative samples")
     if inputs is not None and (len(inputs) != 1 or len(model.outputs) != 1):
         raise ModelError(
             f"model {model.name!r} has {len(inputs)} inputs and {len(model.outputs)} outputs; an export has one of each"

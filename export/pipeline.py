@@ -129,7 +129,7 @@ class Export:
         self._tell(f"converting {self._doing}")
         arguments = {"saved_model": str(saved_model), "mode": self._options.preset.name}
         if self._options.preset.representative and self._source.calibration is not None:
-            samples = calibration_inputs(self._source.inputs(self._source.calibration))
+            samples = calibration_inputs(self._source.inputs(self._source.calibration), self._signature.input_dtype)
             arguments["representative"] = self._save("representative.npy", samples)
         model = self._scratch / runs.BUNDLE_MODEL
         return model, self._child.ask("convert", f"converting {self._doing}", out=str(model), **arguments)
@@ -168,13 +168,15 @@ class Export:
         )
 
 
-def calibration_inputs(samples: np.ndarray) -> np.ndarray:
-    """Model inputs for calibration, float32; pixels are made to span 0 to 255, by two pixels of the first sample.
+def calibration_inputs(samples: np.ndarray, dtype: str) -> np.ndarray:
+    """Model inputs for calibration, in the model's own type.
+
+    Pixels are made to span 0 to 255, by two of the first sample.
 
     The converter takes the input's range from these samples: without a black and a white pixel among them, brighter
     ones would be clipped later, and a raw pixel would not be one quantization step.
     """
-    values = samples.astype(np.float32)
+    values = samples.astype(dtype)
     if samples.dtype == np.uint8:
         values[0].flat[0], values[0].flat[-1] = 0.0, 255.0
     return values

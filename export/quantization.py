@@ -79,8 +79,13 @@ def find_preset(name: str) -> Preset:
     raise UsageError(f"quantization mode {name!r} is unknown{suggest(name, PRESETS)}")
 
 
-def configure(converter: Any, mode: str, representative: Callable[[], Iterator[list[Any]]] | None) -> None:
-    """Sets a `tf.lite.TFLiteConverter` to a mode; built-in operators only in all of them."""
+def configure(
+    converter: Any, mode: str, representative: Callable[[], Iterator[list[Any]]] | None, float_input: bool
+) -> None:
+    """Sets a `tf.lite.TFLiteConverter` to a mode; built-in operators only in all of them.
+
+    An input of integers (pixels cast in the graph, tokens) stays as it is in int8.
+    """
     import tensorflow as tf
 
     builtins = tf.lite.OpsSet.TFLITE_BUILTINS
@@ -91,5 +96,7 @@ def configure(converter: Any, mode: str, representative: Callable[[], Iterator[l
     if mode == "int8":
         builtins = tf.lite.OpsSet.TFLITE_BUILTINS_INT8
         converter.representative_dataset = representative
-        converter.inference_input_type = converter.inference_output_type = tf.int8
+        converter.inference_output_type = tf.int8
+        if float_input:
+            converter.inference_input_type = tf.int8
     converter.target_spec.supported_ops = [builtins]

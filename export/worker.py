@@ -40,7 +40,10 @@ def convert(saved_model: str, mode: str, out: str, representative: str | None = 
 
     samples = np.load(representative) if representative else None
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=["serve"])
-    configure(converter, mode, None if samples is None else lambda: _one_by_one(samples))
+    if samples is None:
+        configure(converter, mode, None, True)
+    else:
+        configure(converter, mode, lambda: _one_by_one(samples), np.issubdtype(samples.dtype, np.floating))
     try:
         content = converter.convert()
     except Exception as error:  # the converter raises ConverterError, ValueError, RuntimeError and more

@@ -157,7 +157,10 @@ class TFLiteModel:
     def _run(self, quantised: np.ndarray) -> np.ndarray:
         if len(quantised) != self._batch and not self._resize(len(quantised)):
             return np.concatenate([self._run(quantised[row : row + 1]) for row in range(len(quantised))])
-        outputs = self.invoke(quantised)
+        try:
+            outputs = self.invoke(quantised)
+        except (RuntimeError, ValueError) as error:  # an operator that prepares and then cannot run
+            raise ModelError(f"{self.path} does not run: {one_line(error)}; export it again") from error
         if len(outputs) != len(quantised):
             raise ModelError(
                 f"{self.path} gives {len(outputs)} answers for {len(quantised)} samples; its batch is mixed"
@@ -371,6 +374,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answer = run_once(Path(options.probe))
     except ZooError as error:
         answer = {"error": str(error)}
+    except Exception as error:  # noqa: BLE001 - a malformed file makes a runtime raise anything
+        answer = {"error": f"{options.probe} is damaged: {type(error).__name__}: {one_line(error)}; export it again"}
     print(json.dumps(answer))
     return 0
 

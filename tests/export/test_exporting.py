@@ -216,6 +216,43 @@ def test_a_model_in_memory_with_a_layer_of_ones_own_goes_to_int8(keras: Any, chi
     assert again.parity == bundle.parity
 
 
+def test_integer_inputs_stay_integers_in_int8(keras: Any, child: Child, tmp_path: Path) -> None:
+    layers, generator = keras.layers, np.random.default_rng(0)
+    spread = keras.initializers.RandomNormal(stddev=20, seed=1)  # answers that are not all a third
+    pixels, tokens = generator.integers(0, 256, (60, 6, 6, 3)), generator.integers(0, 20, (60, 5))
+    image = [keras.Input((6, 6, 3), dtype="uint8", name="pixels"), layers.Rescaling(1 / 255), layers.Conv2D(4, 3)]
+    text = [
+        keras.Input((5,), dtype="int32", name="tokens"),
+        layers.Embedding(20, 4, embeddings_initializer="orthogonal"),
+    ]
+    for entry, pool, samples in (
+        (image, layers.GlobalAveragePooling2D(), pixels.astype(np.uint8)),
+        (text, layers.GlobalAveragePooling1D(), tokens.astype(np.int32)),
+    ):
+        model = keras.Sequential([*entry, pool, layers.Dense(3, activation="softmax", kernel_initializer=spread)])
+        bundle = export.to_tflite(model, "int8", representative=samples, out=tmp_path / entry[0].name, child=child)
+        assert bundle.manifest["input"]["dtype"] == samples.dtype.name
+        assert bundle.manifest["input"]["name"] == entry[0].name
+        assert bundle.manifest["output"]["dtype"] == "int8"
+
+
+def test_a_subclassed_model_takes_its_shape_from_the_samples(keras: Any, child: Child, tmp_path: Path) -> None:
+    class Scorer(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = keras.layers.Dense(2)
+
+        def call(self, inputs: Any) -> Any:
+            return self.dense(inputs)
+
+    samples = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+    bundle = export.to_tflite(Scorer(), representative=samples, out=tmp_path / "scorer", child=child)
+    assert bundle.manifest["input"]["shape"] == [3]
+    assert bundle.parity["max_error"] < 1e-5
+    with pytest.raises(ModelError, match="no known input shape"):
+        export.to_tflite(Scorer(), out=tmp_path / "unknown", child=child)
+
+
 def test_mixed_precision_is_exported_in_float32(keras: Any, child: Child, tmp_path: Path) -> None:
     policy = keras.dtype_policies.DTypePolicy("mixed_bfloat16")
     layers = keras.layers
