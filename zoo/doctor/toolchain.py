@@ -40,9 +40,9 @@ def run(program: Path = Path(__file__), limit: float = LIMIT) -> Iterator[Outcom
     with tempfile.TemporaryFile("w+", errors="replace") as noise:
         command = [sys.executable, "-P", str(program)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=noise, text=True) as child:
-            watchdog = threading.Timer(limit, child.kill)
+            overdue = threading.Event()
+            watchdog = threading.Timer(limit, _stop, (child, overdue))
             watchdog.start()
-            began = time.monotonic()
             for line in child.stdout or ():
                 outcome = _parse(line)
                 if outcome is not None and outcome.stage in left:
@@ -52,10 +52,14 @@ def run(program: Path = Path(__file__), limit: float = LIMIT) -> Iterator[Outcom
             watchdog.cancel()
         if left:
             noise.seek(0)
-            overdue = time.monotonic() - began >= limit
-            yield Outcome(left[0], False, _death(code, noise.read(), limit if overdue else None))
+            yield Outcome(left[0], False, _death(code, noise.read(), limit if overdue.is_set() else None))
     for stage in left[1:]:
         yield Outcome(stage, False, f"not tried, because {left[0]} does not work")
+
+
+def _stop(child: subprocess.Popen[str], overdue: threading.Event) -> None:
+    overdue.set()
+    child.kill()
 
 
 def _parse(line: str) -> Outcome | None:
