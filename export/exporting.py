@@ -32,10 +32,12 @@ def export_model(
     max_drop: float | None = None,
     out: Path | str | None = None,
     keep_failed: bool = False,
+    representative: Any = None,
+    evaluate: Any = None,
+    preprocessing: Any = None,
     root: Path | str = "runs",
     child: Child | None = None,
     on_event: OnEvent | None = None,
-    **given: Any,
 ) -> Bundle:
     """Exports a model and proves that the result answers as Keras does.
 
@@ -46,11 +48,14 @@ def export_model(
         max_drop: Largest metric drop in points (percent of the metric for errors); by default the mode's.
         out: The bundle's folder; by default `<run>/export/<format>-<mode>`.
         keep_failed: Keeps the folder of an export that did not pass, as `<name>.failed`.
+        representative: For a model in memory, raw samples for calibration: an array, or an iterable of batches such as
+            a `tf.data.Dataset`.
+        evaluate: Likewise `(samples, targets)`, or an iterable of such batches, to compare the file with Keras on.
+        preprocessing: Likewise the steps between raw samples and the model, or a whole contract as in
+            `preprocessing.json`.
         root: Where runs are looked up by name.
         child: A process to convert in, kept warm by the caller; by default one of its own.
         on_event: Told what happens, a line each.
-        **given: For a model in memory: `representative`, `evaluate` and `preprocessing_steps` of
-            `export.sources.from_model`.
 
     Returns:
         The bundle on disk.
@@ -63,6 +68,7 @@ def export_model(
     """
     options = _options(format, quantize, max_drop, out, keep_failed)
     tell = on_event or (lambda _message: None)
+    given = _given(source, representative=representative, evaluate=evaluate, preprocessing=preprocessing)
     if isinstance(source, (str, Path)):
         source = sources.locate(source, Path(root))
     try:
@@ -70,6 +76,8 @@ def export_model(
             worker.start()  # it imports TensorFlow while this process does the same
             tell(f"loading {_short(source)}")
             quiet_tensorflow()
+            if isinstance(source, runs.Run) and source.manifest.status != "finished":
+                tell(f"the run is {source.manifest.status}: its best weights so far are exported")
             opened = _open(source, given)
             return Export(opened, options, worker, Path(scratch), tell).run()
     except OSError as error:
@@ -121,36 +129,23 @@ def _open(source: Any, given: Mapping[str, Any]) -> Source:
     return sources.from_model(source, **given)
 
 
-def to_tflite(
-    run_or_model: Any,
-    quantize: str = "float32",
-    *,
-    representative: Any = None,
-    evaluate: Any = None,
-    preprocessing: Any = None,
-    **options: Any,
-) -> Bundle:
+def to_tflite(run_or_model: Any, quantize: str = "float32", **options: Any) -> Bundle:
     """Exports a run, a `.keras` file or any built Keras model to a TFLite bundle.
 
     Args:
         run_or_model: See `export_model`.
         quantize: "float32", "float16", "dynamic" or "int8".
-        representative: Raw samples for calibration: an array, or an iterable of batches such as a `tf.data.Dataset`.
-        evaluate: `(samples, targets)`, or an iterable of such batches, to compare the file with Keras on.
-        preprocessing: The steps between raw samples and the model, or a whole contract as in `preprocessing.json`.
-        **options: Further ones of `export_model`.
+        **options: Further ones of `export_model`, such as `representative`, `evaluate` and `preprocessing`.
 
     Example:
         >>> zoo.export.to_tflite(model, quantize="int8", representative=x_train[:200], evaluate=(x_test, y_test))
     """
-    given = _given(run_or_model, representative=representative, evaluate=evaluate, preprocessing_steps=preprocessing)
-    return export_model(run_or_model, format="tflite", quantize=quantize, **given, **options)
+    return export_model(run_or_model, format="tflite", quantize=quantize, **options)
 
 
-def to_saved_model(run_or_model: Any, *, evaluate: Any = None, preprocessing: Any = None, **options: Any) -> Bundle:
-    """Exports a run, a `.keras` file or any built Keras model to a SavedModel bundle; see `to_tflite`."""
-    given = _given(run_or_model, evaluate=evaluate, preprocessing_steps=preprocessing)
-    return export_model(run_or_model, format="saved_model", **given, **options)
+def to_saved_model(run_or_model: Any, **options: Any) -> Bundle:
+    """Exports a run, a `.keras` file or any built Keras model to a SavedModel bundle; see `export_model`."""
+    return export_model(run_or_model, format="saved_model", **options)
 
 
 def _given(source: Any, **given: Any) -> dict[str, Any]:

@@ -91,6 +91,10 @@ def configure(
     builtins = tf.lite.OpsSet.TFLITE_BUILTINS
     if mode != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if mode == "dynamic":
+        # one scale for each row of a dense layer (TensorFlow 2.21's default) makes FULLY_CONNECTED version 12, which
+        # tflite-runtime 2.14 refuses
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     if mode == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if mode == "int8":

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from zoo import preprocessing, runs
+from zoo import runs
 from zoo.errors import DataError, ModelError, UsageError
+from zoo.preprocessing import apply
 from zoo.settings import quiet_tensorflow
 
 SAMPLE_LIMIT = 500
@@ -51,7 +52,7 @@ class Source:
             DataError: The steps refuse them.
         """
         try:
-            return preprocessing.apply(self.contract["steps"], raw)
+            return apply(self.contract["steps"], raw)
         except ValueError as error:
             raise DataError(f"the samples of {self.name} do not fit its preprocessing: {error}") from error
 
@@ -121,11 +122,17 @@ def _from_folder(folder: Path, model: Path, exports: Path, name: str, origin: Ma
     contract = runs.read_json(folder / runs.PREPROCESSING)
     samples: dict[str, Any] = {}
     if (folder / runs.SAMPLES / runs.CALIBRATION).is_file():
-        samples["calibration"] = runs.read_npz(folder / runs.SAMPLES / runs.CALIBRATION)["samples"]
+        samples["calibration"] = _kept_samples(folder / runs.SAMPLES / runs.CALIBRATION)["samples"]
     if (folder / runs.SAMPLES / runs.VALIDATION).is_file():
-        kept = runs.read_npz(folder / runs.SAMPLES / runs.VALIDATION)
-        samples.update(samples=kept["samples"], targets=kept["targets"])
+        samples.update(_kept_samples(folder / runs.SAMPLES / runs.VALIDATION))
     return Source(name=name, model=load_keras(model), contract=contract, folder=exports, origin=origin, **samples)
+
+
+def _kept_samples(path: Path) -> dict[str, np.ndarray]:
+    arrays = runs.read_npz(path)
+    if not {"samples", "targets"} <= arrays.keys():
+        raise DataError(f"{path} holds {', '.join(arrays) or 'nothing'}; expected samples and targets, train it again")
+    return {name: arrays[name] for name in ("samples", "targets")}
 
 
 def from_model(
@@ -135,7 +142,7 @@ def from_model(
     folder: Path | None = None,
     representative: Any = None,
     evaluate: Any = None,
-    preprocessing_steps: Any = None,
+    preprocessing: Any = None,
     origin: Mapping[str, Any] | None = None,
 ) -> Source:
     """A model in memory, with what its owner gives along.
@@ -146,13 +153,13 @@ def from_model(
         folder: Where its exports go by default; `./export/<name>`.
         representative: Raw samples for calibration: an array, or an iterable of batches (a `tf.data.Dataset`).
         evaluate: Raw samples and targets to compare on: a pair of arrays, or an iterable of such batches.
-        preprocessing_steps: The recorded steps before the model, or a whole contract as in `preprocessing.json`.
+        preprocessing: The recorded steps before the model, or a whole contract as in `preprocessing.json`.
         origin: What bundle.json says of where it came from.
     """
     name = name or str(model.name)
-    contract = dict(preprocessing_steps) if isinstance(preprocessing_steps, Mapping) else None
+    contract = dict(preprocessing) if isinstance(preprocessing, Mapping) else None
     if contract is None:
-        contract = guess_contract(model, list(preprocessing_steps or ()))
+        contract = guess_contract(model, list(preprocessing or ()))
     calibration = None if representative is None else _batches(representative)[0]
     samples, targets, split = calibration, None, "given"
     if evaluate is not None:

@@ -17,7 +17,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -349,20 +348,6 @@ def read_contract(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder} has no readable bundle.json; it is no bundle, make one with: zoo export") from error
     return contract
-
-
-def time_calls(model: TFLiteModel, seconds: float = 0.3, least: int = 20) -> list[float]:
-    """Microseconds of single calls with one sample, the first few left out as warm-up."""
-    sample = model.quantise(np.random.default_rng(0).uniform(0, 1, (1, *model.input_shape)).astype(np.float32))
-    for _ in range(3):
-        model.invoke(sample)
-    times: list[float] = []
-    end = time.perf_counter() + seconds
-    while len(times) < least or (time.perf_counter() < end and len(times) < 5000):
-        start = time.perf_counter()
-        model.invoke(sample)
-        times.append((time.perf_counter() - start) * 1e6)
-    return times
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

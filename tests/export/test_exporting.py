@@ -236,6 +236,23 @@ def test_integer_inputs_stay_integers_in_int8(keras: Any, child: Child, tmp_path
         assert bundle.manifest["output"]["dtype"] == "int8"
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_operators_are_of_versions_that_tflite_runtime_2_14_knows(
+    keras: Any, child: Child, tmp_path: Path, mode: str
+) -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((64,)), layers.Dense(64, activation="relu"), layers.Dense(2)])
+    samples = np.random.default_rng(0).normal(size=(50, 64)).astype(np.float32)
+    bundle = export.to_tflite(model, mode, representative=samples, out=tmp_path / mode, child=child)
+    content = schema.Model.GetRootAs(bundle.model.read_bytes(), 0)
+    codes = [content.OperatorCodes(index) for index in range(content.OperatorCodesLength())]
+    (version,) = [code.Version() for code in codes if code.BuiltinCode() == schema.BuiltinOperator.FULLY_CONNECTED]
+    assert version <= 11
+    assert (bundle.bytes < 8_000) is (mode in ("dynamic", "int8")), "the weights are stored in a byte each"
+
+
 def test_a_subclassed_model_takes_its_shape_from_the_samples(keras: Any, child: Child, tmp_path: Path) -> None:
     class Scorer(keras.Model):
         def __init__(self) -> None:
