@@ -48,12 +48,14 @@ def verify(bundle: Bundle | Path | str, runtime: str = "litert") -> Verification
             `zoo doctor --install tflite-runtime` makes.
 
     Raises:
-        UsageError: An unknown runtime, or one that is not installed.
+        UsageError: No such folder, an unknown runtime, or one that is not installed.
         ModelError: Not a bundle.
     """
     path = bundle.path if isinstance(bundle, Bundle) else Path(bundle).absolute()
     if runtime not in RUNTIMES:
         raise UsageError(f"runtime {runtime!r} is unknown; choose one of {', '.join(RUNTIMES)}")
+    if not path.is_dir():
+        raise UsageError(f"{path} is no folder; give a bundle, such as runs/NAME/ID/export/tflite-int8")
     if problems := runner.check_sums(path):
         return _not_ok(path, runtime, "; ".join(problems))
     opened = Bundle(path)

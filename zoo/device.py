@@ -55,7 +55,7 @@ def read_inputs(paths: Sequence[str], contract: Mapping[str, Any]) -> tuple[list
             elif suffix == ".csv":
                 samples = _read_csv(path, contract)
             elif suffix in IMAGE_SUFFIXES:
-                samples = _read_image(path)
+                samples = read_image(path)[np.newaxis]
             else:
                 raise DataError(f"{path} is of no known kind; expected .npy, .csv or an image")
             parts.append(preprocessing.apply(contract["steps"], samples))
@@ -72,17 +72,48 @@ def _as_batch(array: np.ndarray, expected: Mapping[str, Any]) -> np.ndarray:
     return array[np.newaxis] if single or (rank == 3 and array.ndim == 2) else array
 
 
-def _read_image(path: str) -> np.ndarray:
-    """(1, height, width[, channels]) uint8: first frame, turned as its EXIF data say."""
+def read_image(path: str | Path) -> np.ndarray:
+    """Pixels of an image file, turned as its EXIF data say; of an animation the first frame.
+
+    Returns:
+        (height, width) or (height, width, channels) uint8; channels are grey and alpha, RGB, or RGB and alpha. Deeper
+        pixels are brought to 8 bits.
+
+    Raises:
+        DataError: The file is damaged or no image, or Pillow is not installed.
+    """
     try:
-        from PIL import Image, ImageOps
+        from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError as error:
         raise DataError(f"{path} is an image, which needs Pillow: pip install pillow, or give a .npy file") from error
-    with Image.open(path) as opened:
-        image = ImageOps.exif_transpose(opened)
-        if image.mode not in ("L", "LA", "RGB", "RGBA"):
-            image = image.convert("L" if image.mode in ("1", "I;16") else "RGB")
-        return np.asarray(image, np.uint8)[np.newaxis]
+    try:
+        with Image.open(path) as opened:
+            image = ImageOps.exif_transpose(opened)
+            if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+                return _to_bytes(np.asarray(image), path, deep=image.mode.startswith("I;16"))
+            if image.mode not in ("L", "LA", "RGB", "RGBA"):
+                image = image.convert(_plain_mode(image))
+            return np.asarray(image, np.uint8)
+    except UnidentifiedImageError as error:
+        raise DataError(f"{path} is not an image that Pillow knows; convert it to PNG or JPEG") from error
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise DataError(f"image {path} cannot be read: {runner.one_line(error)}; replace the file") from error
+
+
+def _plain_mode(image: Any) -> str:
+    """Grey for black and white, RGBA for a palette with transparency, else RGB."""
+    if image.mode == "1":
+        return "L"
+    return "RGBA" if image.mode in ("PA", "RGBa") or "transparency" in image.info else "RGB"
+
+
+def _to_bytes(pixels: np.ndarray, path: str | Path, *, deep: bool) -> np.ndarray:
+    """16-bit grey as 8-bit grey; modes "I" and "F" do not tell their range, so values up to 255 stay as they are."""
+    low, high = float(pixels.min(initial=0)), float(pixels.max(initial=0))
+    if not (np.isfinite(low) and np.isfinite(high)) or low < 0 or high > 65535:
+        raise DataError(f"image {path} has pixels of {low:g} to {high:g}; expected 8 or 16 bits, convert it to PNG")
+    divisor = 257.0 if deep or high > 255 else 1.0
+    return np.rint(pixels / divisor).astype(np.uint8)
 
 
 def _read_csv(path: str, contract: Mapping[str, Any]) -> np.ndarray:

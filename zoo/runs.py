@@ -107,7 +107,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         yield temporary
         if path.exists():
             path.rename(retired)
-        temporary.rename(path)
+        try:
+            temporary.rename(path)
+        except OSError:
+            if retired.exists():
+                retired.rename(path)  # the old folder comes back: it is never lost for a new one that does not come
+            raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(retired, ignore_errors=True)

@@ -132,7 +132,7 @@ def test_image_files_arrays_and_text_agree(images: export.Bundle, tmp_path: Path
     ("name", "content", "words"),
     [
         ("none.png", None, "No such file"),
-        ("broken.png", b"\x89PNG broken", "cannot be used"),
+        ("broken.png", b"\x89PNG broken", "is not an image that Pillow knows"),
         ("broken.npy", b"", "cannot be used"),
         ("notes.txt", b"hello", "of no known kind"),
         ("rows.csv", b"a,b\n1,2\n", "is a table, the model wants samples of shape [8, 8, 1]"),

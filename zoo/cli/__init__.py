@@ -89,7 +89,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except click.ClickException as error:
         _fail(f"{error.format_message()}{_help_hint(error)}", error.exit_code, words)
     except (click.Abort, KeyboardInterrupt) as error:
-        code = TerminatedRunError.exit_code if isinstance(error, SigtermInterrupt) else InterruptedRunError.exit_code
+        # click turns what it catches into Abort, with the interrupt as its cause
+        terminated = isinstance(error, SigtermInterrupt) or isinstance(error.__cause__, SigtermInterrupt)
+        code = TerminatedRunError.exit_code if terminated else InterruptedRunError.exit_code
         _fail("interrupted; nothing was left half-written", code, words)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone: nobody is left to tell

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from zoo.device import read_image
 from zoo.errors import DataError
 from zoo.inference.contract import Contract
 from zoo.inference.csvfile import read_rows
@@ -81,49 +81,6 @@ def _read(path: Path, contract: Contract, tell: Callable[[str], None]) -> Iterat
         raise DataError(f"{path} is an image; the model takes {wanted}: give a .csv or .npy file")
     else:
         yield Chunk([str(path)], read_image(path)[np.newaxis])
-
-
-def read_image(path: Path) -> np.ndarray:
-    """Pixels of an image file, turned as its EXIF data say; of an animation the first frame.
-
-    Returns:
-        (height, width) or (height, width, channels) uint8; channels are grey and alpha, RGB, or RGB and alpha. Deeper
-        pixels are brought to 8 bits.
-
-    Raises:
-        DataError: The file is damaged or no image.
-    """
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as opened:
-            image = ImageOps.exif_transpose(opened)
-            if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-                return _to_bytes(np.asarray(image), path, deep=image.mode.startswith("I;16"))
-            if image.mode not in ("L", "LA", "RGB", "RGBA"):
-                image = image.convert(_plain_mode(image))
-            return np.asarray(image, np.uint8)
-    except UnidentifiedImageError as error:
-        raise DataError(f"{path} is not an image that Pillow knows; convert it to PNG or JPEG") from error
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise DataError(f"image {path} cannot be read: {one_line(error)}; replace the file") from error
-
-
-def _plain_mode(image: object) -> str:
-    """Grey for black and white, RGBA for a palette with transparency, else RGB."""
-    mode = getattr(image, "mode", "")
-    if mode == "1":
-        return "L"
-    return "RGBA" if mode in ("PA", "RGBa") or "transparency" in getattr(image, "info", {}) else "RGB"
-
-
-def _to_bytes(pixels: np.ndarray, path: Path, *, deep: bool) -> np.ndarray:
-    """16-bit grey as 8-bit grey; modes "I" and "F" do not tell their range, so values up to 255 stay as they are."""
-    low, high = float(pixels.min(initial=0)), float(pixels.max(initial=0))
-    if not (math.isfinite(low) and math.isfinite(high)) or low < 0 or high > 65535:
-        raise DataError(f"image {path} has pixels of {low:g} to {high:g}; expected 8 or 16 bits, convert it to PNG")
-    divisor = 257.0 if deep or high > 255 else 1.0
-    return np.rint(pixels / divisor).astype(np.uint8)
 
 
 def _read_array(path: Path, contract: Contract) -> Iterator[Chunk]:

@@ -1,8 +1,10 @@
 """The command line as a whole: help, errors, exit codes, and what it must not import."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -22,6 +24,7 @@ def run(*words, code=None, **options):
 def test_looking_around_imports_no_framework(words):
     code = f"""
 import sys
+import time
 from zoo.cli import main
 try:
     main(sys.argv[1:])
@@ -128,3 +131,19 @@ def test_a_file_that_shadows_a_package_of_ours_is_named(tmp_path):
     (tmp_path / "export.py").write_text("")
     done = run(code="import sys; sys.path.insert(0, '.'); import zoo; zoo.export", cwd=tmp_path)
     assert f"zoo.export is shadowed by {tmp_path / 'export.py'}" in done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_the_run_and_exits_with_its_code(number, code, tmp_path):
+    command = [sys.executable, "-P", "-m", "zoo", "train", "iris-mlp", "--epochs", "100000", "--json"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        while "training" not in child.stderr.readline():
+            pass
+        time.sleep(1)
+        child.send_signal(number)
+        out, err = child.communicate(timeout=60)
+    assert child.returncode == code, err
+    assert json.loads(out)["exit_code"] == code
+    (manifest,) = tmp_path.glob("runs/iris-mlp/*/run.json")
+    assert json.loads(manifest.read_text())["status"] == "interrupted"
+    assert (manifest.parent / "model.keras").stat().st_size > 0
