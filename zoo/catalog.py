@@ -58,7 +58,11 @@ _DIFFERENCES: dict[str, dict[str, dict[str, Any]]] = {
 _TABLES: dict[str, tuple[Task, dict[str, Any], dict[str, Any]]] = {
     "iris": ("multiclass", {"units": 16, "activation": "tanh"}, {"epochs": 60, "learning_rate": 0.01}),
     "wine": ("multiclass", {"units": 32, "dropout": 0.2}, {"epochs": 60}),
-    "breast-cancer": ("binary", {"units": 32, "dropout": 0.2, "l2": 1e-4}, {"epochs": 60}),
+    "breast-cancer": (
+        "binary",
+        {"units": 32, "layers": 1, "dropout": 0.2, "l2": 1e-2},
+        {"epochs": 40, "monitor": "loss"},
+    ),
     "diabetes": ("regression", {"units": 32, "dropout": 0.2, "l2": 1e-3}, {"epochs": 80}),
 }
 
