@@ -50,6 +50,7 @@ PREDICT = "predict.py"
 
 SCHEMA_VERSION = 1
 Status = Literal["running", "finished", "interrupted", "diverged", "failed"]
+UNFINISHED: tuple[Status, ...] = ("running", "interrupted", "diverged", "failed")
 
 
 def jsonable(value: Any) -> Any:
@@ -138,7 +139,7 @@ def read_json(path: Path) -> Any:
     """Reads a JSON file.
 
     Raises:
-        DataError: The file is missing or not JSON.
+        DataError: The file is missing, cannot be read or is not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -146,6 +147,8 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path} is missing") from error
     except ValueError as error:
         raise DataError(f"{path} is not JSON: {error}; it is damaged or not ours") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}; expected a JSON file") from error
 
 
 def write_npz(path: Path, **arrays: np.ndarray) -> None:
@@ -237,6 +240,10 @@ class Run:
     Args:
         path: An existing run folder.
 
+    Raises:
+        UsageError: The path is no run folder.
+        DataError: Its manifest is damaged or of another schema version.
+
     Example:
         >>> run = zoo.train("mnist-cnn", epochs=3)
         >>> run.metrics["test"]["accuracy"]
@@ -244,17 +251,18 @@ class Run:
     """
 
     def __init__(self, path: Path | str) -> None:
+        if not is_run(path):
+            raise UsageError(
+                f"{str(path)!r} is not a run folder; expected one with a {MANIFEST}, such as runs/NAME/ID, which zoo "
+                "train prints"
+            )
         self.path = Path(path).absolute()
-        content = read_json(self.path / MANIFEST)
-        known = Manifest.__dataclass_fields__
-        if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
-            raise DataError(f"{self.path / MANIFEST} is not a run of schema version {SCHEMA_VERSION}; train it again")
-        self.manifest = Manifest(**{key: value for key, value in content.items() if key in known})
+        self.manifest = read_manifest(self.path / MANIFEST)
 
     @classmethod
     def create(cls, root: Path, manifest: Manifest) -> Run:
-        """Makes `root/<name>/<utc time>-<4 hex>` and its first manifest."""
-        stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+        """Makes `root/<name>/<utc time>-<4 hex>` and its first manifest; names of folders sort by time."""
+        stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}"
         path = root / safe_name(manifest.name) / stamp
         write_json(path / MANIFEST, asdict(manifest))
         return cls(path)
@@ -280,11 +288,15 @@ class Run:
         return keras.models.load_model(self.path / MODEL, compile=False)
 
     def checksums(self) -> dict[str, str]:
-        """Name to sha256 of every file of the finished run, exports and logs left out."""
+        """Name to sha256 of every file of the finished run; exports, logs and what a killed write left are left out."""
         kept = (file for file in sorted(self.path.rglob("*")) if file.is_file())
         inside = ((file.relative_to(self.path), file) for file in kept)
-        left_out = {EXPORT, TENSORBOARD, CHECKPOINT, MANIFEST, LOCK}
-        return {name.as_posix(): sha256(file) for name, file in inside if name.parts[0] not in left_out}
+        left_out = {EXPORT, TENSORBOARD, CHECKPOINT, MANIFEST}
+        return {
+            name.as_posix(): sha256(file)
+            for name, file in inside
+            if name.parts[0] not in left_out and not any(part.startswith(".") for part in name.parts)
+        }
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, status={self.manifest.status!r})"
@@ -295,24 +307,76 @@ def safe_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
 
 
+def is_run(path: str | Path) -> bool:
+    """Whether the path is a folder with a manifest in it."""
+    return str(path) != "" and (Path(path) / MANIFEST).is_file()
+
+
+def read_manifest(path: Path) -> Manifest:
+    """What a `run.json` says; keys of a later toolkit are passed over.
+
+    Raises:
+        DataError: It is damaged, or of another schema version.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
+        raise DataError(f"{path} is not a run of schema version {SCHEMA_VERSION}; train it again")
+    known = {key: value for key, value in content.items() if key in Manifest.__dataclass_fields__}
+    missing = [key for key in ("name", "builder", "seed", "status") if key not in known]
+    if missing or not isinstance(known.get("data", {}), dict):
+        what = f"lacks {', '.join(missing)}" if missing else f"has data = {known['data']!r}"
+        raise DataError(f"{path} {what}; it is damaged, train the run again")
+    return Manifest(**known)
+
+
 def find_run(reference: str | Path, root: Path) -> Run:
     """The run that a folder, or a name for its latest finished run under `root`, stands for.
 
     Raises:
         UsageError: No such run; or the name covers runs on different data, which are listed.
+        DataError: The folder's manifest is damaged.
     """
-    folder = Path(reference)
-    if (folder / MANIFEST).is_file():
-        return Run(folder)
-    named = root / str(reference)
-    runs = [Run(manifest.parent) for manifest in sorted(named.glob(f"*/{MANIFEST}"))]
-    finished = [run for run in runs if run.manifest.status == "finished"]
-    if not finished:
-        known = [entry.name for entry in root.iterdir() if entry.is_dir()] if root.is_dir() else []
-        why = f"has {len(runs)} runs, none finished" if runs else "is neither a run folder nor the name of one"
-        near = suggest(str(reference), known)
-        raise UsageError(f"{str(reference)!r} {why} under {root}{near}; train one with: zoo train NAME")
+    if is_run(reference):
+        return Run(reference)
+    finished = _runs_named(reference, root, ("finished",), "finished")
     if len({run.manifest.data.get("sha256") for run in finished}) > 1:
         listed = "; ".join(f"{run.path} ({run.manifest.data.get('name')})" for run in finished)
         raise UsageError(f"{str(reference)!r} covers runs on different data, name one: {listed}")
     return finished[-1]
+
+
+def find_unfinished(reference: str | Path, root: Path) -> Run:
+    """The run to go on with: that of a folder, whatever its status, or the latest unfinished one of a name.
+
+    Raises:
+        UsageError: No such run, or none of that name is unfinished.
+        DataError: The folder's manifest is damaged.
+    """
+    return Run(reference) if is_run(reference) else _runs_named(reference, root, UNFINISHED, "unfinished")[-1]
+
+
+def _runs_named(reference: str | Path, root: Path, wanted: tuple[Status, ...], what: str) -> list[Run]:
+    """Runs of a name with one of the wanted statuses, by time, at least one; one that cannot be read hides no other."""
+    name = str(reference)
+    runs: list[Run] = []
+    unreadable: list[DataError] = []
+    for manifest in sorted((root / name).glob(f"*/{MANIFEST}")) if name else []:
+        try:
+            runs.append(Run(manifest.parent))
+        except DataError as error:
+            unreadable.append(error)
+    found = [run for run in runs if run.manifest.status in wanted]
+    if found:
+        return found
+    damaged = f"; not readable: {unreadable[-1]}" if unreadable else ""
+    if runs:
+        raise UsageError(
+            f"{name!r} has {len(runs)} runs, none {what} under {root}{damaged}; train one with: zoo train NAME"
+        )
+    if unreadable:
+        raise UsageError(f"{name!r} has no readable run under {root}{damaged}; or train it anew")
+    known = [entry.name for entry in root.iterdir() if entry.is_dir()] if root.is_dir() else []
+    raise UsageError(
+        f"{name!r} is neither a run folder nor the name of one under {root}{suggest(name, known)}; "
+        "train one with: zoo train NAME"
+    )

@@ -1,5 +1,7 @@
 import json
 import math
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +16,7 @@ from zoo.runs import (
     atomic_folder,
     atomic_path,
     find_run,
+    find_unfinished,
     locked,
     read_npz,
     safe_name,
@@ -112,13 +115,75 @@ def test_a_run_of_another_schema_is_refused(tmp_path):
 
 
 def test_a_name_stands_for_its_latest_finished_run(tmp_path):
-    make(tmp_path)
-    time.sleep(1.1)  # folder names carry seconds
-    latest = make(tmp_path)
-    time.sleep(1.1)
+    made = [make(tmp_path) for _ in range(20)]
     make(tmp_path, status="interrupted")
-    assert find_run("mnist-cnn", tmp_path).path == latest.path
-    assert find_run(latest.path, tmp_path).path == latest.path
+    assert find_run("mnist-cnn", tmp_path).path == made[-1].path
+    assert find_run(made[0].path, tmp_path).path == made[0].path
+
+
+def test_folders_are_named_after_the_time_they_were_made_at(tmp_path):
+    paths = [make(tmp_path).path for _ in range(20)]
+    assert sorted(paths) == paths
+    assert re.fullmatch(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{4}", paths[0].name)
+
+
+@pytest.mark.parametrize("status", ["running", "interrupted", "diverged", "failed"])
+def test_a_name_stands_for_its_latest_unfinished_run_where_one_is_to_be_resumed(tmp_path, status):
+    make(tmp_path, status=status)
+    latest = make(tmp_path, status=status, digest="other data")
+    finished = make(tmp_path)
+    assert find_unfinished("mnist-cnn", tmp_path).path == latest.path
+    assert find_unfinished(str(finished.path), tmp_path).path == finished.path
+
+
+@pytest.mark.parametrize(
+    ("reference", "match"),
+    [
+        ("mnist-cnn", "'mnist-cnn' has 1 runs, none unfinished under .*; train one"),
+        ("mnist-cn", "neither a run folder nor the name of one under .*did you mean mnist-cnn"),
+        ("", "'' is neither a run folder"),
+    ],
+)
+def test_a_name_with_nothing_to_resume_says_what_there_is(tmp_path, reference, match):
+    make(tmp_path)
+    with pytest.raises(UsageError, match=match):
+        find_unfinished(reference, tmp_path)
+
+
+def test_a_run_that_cannot_be_read_hides_no_other(tmp_path):
+    good, damaged = make(tmp_path), make(tmp_path)
+    (damaged.path / "run.json").write_text('{"half')
+    assert find_run("mnist-cnn", tmp_path).path == good.path
+    shutil.rmtree(good.path)
+    with pytest.raises(UsageError, match=r"has no readable run under") as caught:
+        find_run("mnist-cnn", tmp_path)
+    assert str(damaged.path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["[]", '{"schema_version": 1}', '{"schema_version": 1, "data": 3}', '"run"'])
+def test_a_damaged_manifest_is_one_line_that_says_what_to_do(tmp_path, content):
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(DataError, match=r"run\.json.*train (it|the run) again"):
+        Run(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["", "empty", "file.txt", "nowhere", "file.txt/below"])
+def test_what_is_no_run_folder_says_what_one_is(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file.txt").write_text("text")
+    with pytest.raises(UsageError, match=r"is not a run folder; expected one with a run\.json, such as runs/NAME/ID"):
+        Run(path)
+
+
+def test_checksums_leave_out_what_a_killed_write_left(tmp_path):
+    run = make(tmp_path)
+    write_text(run.path / "plots" / "loss.png", "kept")
+    write_text(run.path / ".model.1a2b3c4d.keras", "half")
+    write_text(run.path / "samples" / ".calibration.1a2b3c4d.npz", "half")
+    write_text(run.path / "export" / "tflite-int8" / "bundle.json", "{}")
+    assert list(run.checksums()) == ["plots/loss.png"]
 
 
 def test_a_name_that_covers_other_data_lists_the_runs(tmp_path):
