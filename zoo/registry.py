@@ -6,39 +6,88 @@ import difflib
 import fnmatch
 import importlib
 import sys
+import sysconfig
+import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Generic, TypeVar
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, ZooError
 
 T = TypeVar("T")
+LONGEST = 300
+"""Characters of another library's message that are passed on."""
 
 
 def load_object(target: str) -> Any:
     """Imports "package.module:object".
 
     Raises:
-        UsageError: The module does not import or has no such object.
+        UsageError: The module does not import or has no such object; where its own code failed, the line is named.
     """
-    module_name, _, attribute = target.partition(":")
-    if not module_name or not attribute:
+    name, _, attribute = target.partition(":")
+    if not name or not attribute or name.startswith("."):
         raise UsageError(f"{target!r} is not of the form module:object, such as my_models:wide_mlp")
     here = str(Path.cwd())
     if not {"", here}.intersection(sys.path):
         sys.path.append(here)  # last, so that a user's file shadows nothing of the toolkit's
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"{target!r} does not import: {error}; run zoo where the module is, or install its package"
-        ) from error
+    module = _import(name, target)
     try:
         return getattr(module, attribute)
     except AttributeError as error:
-        near = suggest(attribute, vars(module))
-        raise UsageError(f"module {module_name!r} ({module.__file__}) has no {attribute!r}{near}") from error
+        file = getattr(module, "__file__", None) or "built in"
+        why = _shadowed(name) or suggest(attribute, vars(module))
+        raise UsageError(f"module {name!r} ({file}) has no {attribute!r}{why}") from error
+
+
+def _import(name: str, target: str) -> ModuleType:
+    """The module; whatever its own code raises while it is imported becomes one line."""
+    try:
+        return importlib.import_module(name)
+    except (MemoryError, ZooError):
+        raise
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
+            why = _shadowed(name) or "; run zoo where the module is, or install its package"
+            raise UsageError(f"{target!r} does not import: {error}{why}") from error
+        raise UsageError(f"module {name!r} does not import: {blame(error)}; correct it there") from error
+
+
+def _shadowed(name: str) -> str:
+    """The tail of an error where a file of the user's lies here and Python takes another module of that name."""
+    top = name.partition(".")[0]
+    taken = getattr(sys.modules.get(top), "__file__", None) or "a module that is built into Python"
+    for mine in (Path.cwd() / f"{top}.py", Path.cwd() / top / "__init__.py"):
+        if top in sys.modules and mine.is_file() and mine != Path(taken):
+            return f"; {mine} is shadowed by {taken}: give it another name"
+    return ""
+
+
+def blame(error: BaseException) -> str:
+    """Where and what, in one line: "file:line: ValueError: text", the place the deepest one in the user's own code.
+
+    Args:
+        error: As it was caught; the first of its frames, the function that caught it, is passed over.
+    """
+    text = " ".join(str(error).split())
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
+    said = f"{type(error).__name__}: {text[:LONGEST]}" if text else type(error).__name__
+    called = [
+        frame for frame in traceback.extract_tb(error.__traceback__)[1:] if not frame.filename.startswith("<frozen ")
+    ]
+    own = [frame for frame in called if not any(Path(frame.filename).is_relative_to(folder) for folder in _libraries())]
+    place = (
+        own[-1] if own else next(iter(called), None)
+    )  # a builder of ours, or of an installed package: its first line
+    return f"{place.filename}:{place.lineno}: {said}" if place else said
+
+
+def _libraries() -> set[str]:
+    """Folders of code that is not the user's: Python's own, installed packages, the toolkit."""
+    return {sysconfig.get_path(key) for key in ("stdlib", "purelib", "platlib")} | {str(Path(__file__).parent)}
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -85,6 +85,9 @@ def test_module_function_finds_a_file_where_the_user_stands(tmp_path, monkeypatc
     ("target", "match"),
     [
         ("no_colon", "module:object"),
+        (".relative:f", r"'\.relative:f' is not of the form module:object"),
+        ("sys:stdot", r"module 'sys' \(built in\) has no 'stdot'; did you mean"),
+        ("math.sub:f", "'math' is not a package"),
         ("json:", "module:object"),
         ("not_there_at_all:f", "does not import"),
         ("json:lods", "did you mean load"),
@@ -92,4 +95,55 @@ def test_module_function_finds_a_file_where_the_user_stands(tmp_path, monkeypatc
 )
 def test_a_target_that_is_none_says_what_is_wrong(target, match):
     with pytest.raises(UsageError, match=match):
+        load_object(target)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder in which the user stands, found as the command line finds it: last."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*(entry for entry in sys.path if entry), str(tmp_path)])
+    yield tmp_path
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("x = 1\ndef wide(:\n", r"wrong\.py:2: SyntaxError: invalid syntax"),
+        ("def wide():\nreturn 1\n", r"wrong\.py:2: IndentationError"),
+        ("import json\n\njson.loads('{')\n", r"wrong\.py:3: JSONDecodeError: Expecting property name"),
+        ("x = 1\nimport a_package_that_is_not_there\n", r"wrong\.py:2: ModuleNotFoundError: No module named 'a_pack"),
+        ("raise RuntimeError('two\\n  lines')\n", r"wrong\.py:1: RuntimeError: two lines"),
+        ("raise ValueError\n", r"wrong\.py:1: ValueError;"),
+        ("import sys\nsys.exit(3)\n", r"wrong\.py:2: SystemExit: 3"),
+    ],
+)
+def test_a_module_that_fails_while_it_is_imported_names_its_line(here, text, match):
+    (here / "wrong.py").write_text(text)
+    with pytest.raises(UsageError, match=rf"module 'wrong' does not import: .*{match}") as caught:
+        load_object("wrong:wide")
+    assert "\n" not in str(caught.value)
+
+
+def test_ctrl_c_while_a_module_is_imported_passes_through(here):
+    (here / "slow_one.py").write_text("raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        load_object("slow_one:wide")
+
+
+@pytest.mark.parametrize(
+    ("file", "target", "other"),
+    [
+        ("colorsys.py", "colorsys:wide", r"colorsys\.py"),
+        ("colorsys/__init__.py", "colorsys.mine:wide", r"colorsys\.py"),
+        ("math.py", "math:wide", "math"),
+    ],
+)
+def test_a_users_file_that_python_passes_over_is_named(here, file, target, other):
+    (here / file).parent.mkdir(exist_ok=True)
+    (here / file).write_text("def wide():\n    return 1\n")
+    with pytest.raises(UsageError, match=rf"{here / file} is shadowed by .*{other}.*: give it another name"):
         load_object(target)

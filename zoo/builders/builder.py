@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.cards import KINDS, TASKS, InputSpec, Kind, ModelCard, OutputSpec, Task
-from zoo.errors import ModelError, UsageError
+from zoo.errors import ModelError, UsageError, ZooError
 from zoo.hyperparameters import Hyperparameter, Value, resolve
-from zoo.registry import Registry, load_object
+from zoo.registry import Registry, blame, load_object
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,40 @@ class Builder:
 
         Raises:
             UsageError: An unknown hyperparameter or a value out of range.
-            ModelError: The builder does not take this kind of input or this task, or the model is not what was asked.
+            ModelError: The builder does not take this kind of input or this task, its function failed, or the model is
+                not what was asked.
         """
         self.check_fits(inputs, outputs)
-        model = self.function(inputs, outputs, **self.resolve(hyperparameters))
-        answered = getattr(model, "output_shape", None)
+        resolved = self.resolve(hyperparameters)
+        try:
+            model = self.function(inputs, outputs, **resolved)
+        except (MemoryError, ZooError):
+            raise
+        except Exception as error:
+            raise ModelError(f"builder {self.card.name!r} failed: {blame(error)}") from error
+        self._check_model(model, inputs, outputs)
+        return model
+
+    def _check_model(self, model: Any, inputs: InputSpec, outputs: OutputSpec) -> None:
+        """Raises ModelError unless it is a built Keras model that takes these inputs and answers with these outputs."""
+        import keras
+
+        returned = f"builder {self.card.name!r} returned {type(model).__name__}"
+        if not isinstance(model, keras.Model):
+            raise ModelError(f"{returned}, which is no keras.Model; return the model, not compiled")
+        taken, answered = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+        if taken is None or answered is None:
+            raise ModelError(
+                f"{returned}, which does not know its shapes; begin it with keras.Input(inputs.shape): "
+                "keras.Sequential([keras.Input(inputs.shape), ...]) or keras.Model(start, layers(start))"
+            )
+        wanted = (None, *inputs.shape)
+        if not _accepts(taken, wanted):
+            raise ModelError(f"{returned} with input {taken}; expected input {wanted}, from keras.Input(inputs.shape)")
         if answered != (None, *outputs.shape):
             raise ModelError(
-                f"builder {self.card.name!r} returned {type(model).__name__} with output {answered}; "
-                f"expected a keras.Model with output {(None, *outputs.shape)}"
+                f"{returned} with output {answered}; expected a keras.Model with output {(None, *outputs.shape)}"
             )
-        return model
 
     def resolve(self, given: Mapping[str, object]) -> dict[str, Value]:
         """Every hyperparameter with its value, the given ones validated."""
@@ -86,9 +109,14 @@ def of_function(function: Callable[..., Any], name: str) -> Builder:
     """A Builder around a user's plain function; its keyword-only parameters with defaults are the hyperparameters.
 
     Raises:
-        UsageError: Fewer than two positional parameters, or a keyword without a plain default.
+        UsageError: Not two positional parameters, a keyword without a plain default, or no signature at all.
     """
-    parameters = inspect.signature(function).parameters.values()
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"{name} is no Python function that tells its parameters; a builder takes (inputs, outputs, *, ...)"
+        ) from error
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if len(positional) != 2:
         raise UsageError(
@@ -97,6 +125,15 @@ def of_function(function: Callable[..., Any], name: str) -> Builder:
     knobs = tuple(_knob(parameter, name) for parameter in parameters if parameter.kind == parameter.KEYWORD_ONLY)
     summary = (inspect.getdoc(function) or "a user's own builder").splitlines()[0]
     return Builder(ModelCard(name=name, summary=summary, kinds=KINDS, tasks=TASKS, hyperparameters=knobs), function)
+
+
+def _accepts(taken: Any, wanted: tuple[int | None, ...]) -> bool:
+    """Whether an input of the wanted shape goes in; sizes that the model leaves open fit all."""
+    return (
+        isinstance(taken, tuple)
+        and len(taken) == len(wanted)
+        and all(size is None or size == expected for size, expected in zip(taken, wanted, strict=True))
+    )
 
 
 def _knob(parameter: inspect.Parameter, name: str) -> Hyperparameter:

@@ -76,10 +76,11 @@ def convnet(
     start, x = scaled_input(inputs)
     x = activate(convolve(x, filters, stem_kernel, stride=stem_stride))
     for block in range(1, blocks + 1):
+        width = max(1, round(filters * growth**block))
         for _ in range(convolutions - 1):
-            x = activate(convolve(x, round(filters * growth**block), kernel))
+            x = activate(convolve(x, width, kernel))
         # Pooling comes before the normalisation: a quarter of the values to normalise, the same accuracy.
-        x = activate(pool(2)(convolve(x, round(filters * growth**block), kernel)))
+        x = activate(pool(2)(convolve(x, width, kernel)))
     x = keras.layers.GlobalAveragePooling2D()(x) if head == "global" else keras.layers.Flatten()(x)
     if units:
         x = activate(keras.layers.Dense(units, use_bias=not batch_norm, kernel_regularizer=penalty(l1, l2))(x))

@@ -131,6 +131,64 @@ def wrong(inputs, outputs):
     return keras.Model(start, keras.layers.Dense(7)(start))
 
 
+def wrong_input(inputs, outputs):
+    import keras
+
+    start = keras.Input((9,))
+    return keras.Model(start, keras.layers.Dense(outputs.shape[-1])(start))
+
+
+def two_inputs(inputs, outputs):
+    import keras
+
+    starts = [keras.Input(inputs.shape), keras.Input(inputs.shape)]
+    return keras.Model(starts, keras.layers.Dense(outputs.shape[-1])(keras.layers.add(starts)))
+
+
+def unbuilt(inputs, outputs):
+    import keras
+
+    return keras.Sequential([keras.layers.Dense(outputs.shape[-1])])
+
+
+def subclassed(inputs, outputs):
+    import keras
+
+    class Mine(keras.Model):
+        def call(self, x):
+            return x
+
+    return Mine()
+
+
+def a_layer(inputs, outputs):
+    import keras
+
+    return keras.layers.Dense(outputs.shape[-1])
+
+
+def returns_nothing(inputs, outputs):
+    return None
+
+
+def fails(inputs, outputs):
+    return inputs.shape[7]
+
+
+def fails_in_keras(inputs, outputs):
+    import keras
+
+    return keras.layers.Dense(-1)
+
+
+def runs_out_of_memory(inputs, outputs):
+    raise MemoryError
+
+
+def is_interrupted(inputs, outputs):
+    raise KeyboardInterrupt
+
+
 def one_argument(inputs):
     return inputs
 
@@ -155,6 +213,14 @@ def test_a_users_own_function_is_a_builder_with_its_keywords_as_hyperparameters(
     ("function", "error", "match"),
     [
         ("wrong", ModelError, r"expected a keras.Model with output \(None, 3\)"),
+        ("wrong_input", ModelError, r"with input \(None, 9\); expected input \(None, 5\)"),
+        ("two_inputs", ModelError, r"with input \[.*; expected input \(None, 5\)"),
+        ("unbuilt", ModelError, r"Sequential, which does not know its shapes; begin it with keras.Input"),
+        ("subclassed", ModelError, r"Mine, which does not know its shapes"),
+        ("a_layer", ModelError, r"returned Dense, which is no keras.Model"),
+        ("returns_nothing", ModelError, r"returned NoneType, which is no keras.Model"),
+        ("fails", ModelError, r":fails' failed: \S*test_builders\.py:\d+: IndexError: tuple index out of range$"),
+        ("fails_in_keras", ModelError, r"failed: \S*test_builders\.py:\d+: ValueError: .*-1"),
         ("one_argument", UsageError, r"takes \(inputs, outputs"),
         ("without_default", UsageError, "needs a default"),
         ("SHAPES", UsageError, "is a dict, not a builder"),
@@ -163,3 +229,31 @@ def test_a_users_own_function_is_a_builder_with_its_keywords_as_hyperparameters(
 def test_what_is_no_builder_is_refused(function, error, match):
     with pytest.raises(error, match=match):
         zoo.build(f"{__name__}:{function}", input_shape=(5,), num_classes=3)
+
+
+@pytest.mark.parametrize(
+    ("function", "error"), [("runs_out_of_memory", MemoryError), ("is_interrupted", KeyboardInterrupt)]
+)
+def test_what_is_no_fault_of_a_builder_passes_through(function, error):
+    with pytest.raises(error):
+        zoo.build(f"{__name__}:{function}", input_shape=(5,), num_classes=3)
+
+
+@pytest.mark.parametrize("target", ["math:hypot", "builtins:dict"])
+def test_what_tells_no_parameters_is_no_builder(target):
+    with pytest.raises(UsageError, match=r"a builder takes \(inputs, outputs, \*, \.\.\.\)"):
+        zoo.build(target, input_shape=(5,), num_classes=3)
+
+
+def test_a_failure_in_a_builder_of_ours_names_its_line():
+    convnet = get_builder("convnet")
+    with pytest.raises(ModelError, match=r"builder 'convnet' failed: \S*convnet\.py:\d+: ValueError"):
+        convnet(InputSpec(shape=(16, 16, "1"), kind="image"), OUTPUTS["multiclass"])
+
+
+@pytest.mark.parametrize(("filters", "growth", "blocks"), [(1, 0.5, 4), (3, 0.5, 4), (1, 0.75, 3)])
+def test_no_allowed_growth_leaves_a_block_without_filters(filters, growth, blocks):
+    model = zoo.build(
+        "convnet", input_shape=(16, 16, 1), num_classes=4, stem_stride=1, filters=filters, growth=growth, blocks=blocks
+    )
+    assert model.get_layer("output").input.shape[-1] == 1
