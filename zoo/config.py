@@ -11,7 +11,7 @@ from typing import Any
 
 import tomli_w
 
-from zoo.builders import BUILDERS, get_builder
+from zoo.builders import BUILDERS, Builder, get_builder
 from zoo.cards import RecipeCard, Task
 from zoo.catalog import RECIPES
 from zoo.errors import UsageError
@@ -20,6 +20,9 @@ from zoo.registry import suggest
 from zoo.settings import cpu_count
 
 SCHEMA_VERSION = 1
+EXAMPLES = {"name": "my-run", "recipe": "mnist-cnn", "builder": "mlp", "dataset": "iris"}
+
+MAX_EPOCHS = 100_000
 
 OPTIMIZER_RATES = {
     "sgd": 0.05,
@@ -65,10 +68,14 @@ def _knob(declared: Hyperparameter) -> Any:
 class TrainingConfig:
     """How a model is trained; each field's declaration is its metadata."""
 
-    epochs: int = _knob(integer("epochs", 10, "passes over the training split", low=1, high=100_000))
+    epochs: int = _knob(integer("epochs", 10, "passes over the training split", low=1, high=MAX_EPOCHS))
     min_steps: int = _knob(
         integer(
-            "min_steps", 0, "more epochs on a set so small that they are fewer steps; not where epochs are given", low=0
+            "min_steps",
+            0,
+            "more epochs on a set so small that they are fewer steps; not where epochs are given",
+            low=0,
+            high=10_000_000,
         )
     )
     batch_size: int | str = _knob(
@@ -208,7 +215,8 @@ class RunConfig:
             )
         rate = OPTIMIZER_RATES[training.optimizer] if training.learning_rate == "auto" else training.learning_rate
         size = samples if training.batch_size == "full" else min(int(training.batch_size), samples)
-        epochs = max(training.epochs, math.ceil(training.min_steps / math.ceil(samples / size)))
+        enough = math.ceil(training.min_steps / math.ceil(samples / size))
+        epochs = min(max(training.epochs, enough), MAX_EPOCHS)
         resolved = replace(
             training, epochs=epochs, loss=loss, learning_rate=rate, threads=training.threads or cpu_count()
         )
@@ -237,14 +245,39 @@ def configure(
         name: The run folder's name.
 
     Raises:
-        UsageError: An unknown name, knob or value.
+        UsageError: An unknown or empty name, an unknown knob or value, or a file that is none.
     """
+    for what, given in (("target", target), ("data", data), ("name", name)):
+        if given is not None and not given.strip():
+            raise UsageError(f"{what} = {given!r} is empty; give a name, or leave it away; see: zoo train --help")
     layers = _layers(target)
-    if data:
+    if data is not None:
         layers["dataset"] = data
     if not layers.get("dataset"):
         raise UsageError(f"{target!r} is a builder and needs data; add --data NAME, see: zoo data list")
     builder = get_builder(layers["builder"])
+    knobs = _sections(builder)
+    if "epochs" in (overrides or {}):
+        layers["training"]["min_steps"] = 0
+    for key, value in (overrides or {}).items():
+        if key not in knobs:
+            raise UsageError(f"{target!r} has no knob {key!r}{suggest(key, knobs)}; see: zoo info {target}")
+        layers[knobs[key]][key] = value
+    stem = Path(layers["dataset"]).stem
+    default = layers["recipe"] if layers["recipe"] and data is None else f"{builder.card.name.split(':')[-1]}-{stem}"
+    return RunConfig(
+        name=name or layers.get("name") or default,
+        builder=layers["builder"],
+        dataset=layers["dataset"],
+        recipe=layers["recipe"] if data is None else None,
+        hyperparameters=builder.resolve(layers["hyperparameters"]),
+        training=TrainingConfig(**resolve(TRAINING, layers["training"], "training")),  # type: ignore[arg-type]
+        data=DataConfig(**resolve(DATA, layers["data"], "data")),  # type: ignore[arg-type]
+    )
+
+
+def _sections(builder: Builder) -> dict[str, str]:
+    """Every knob's name to the section that it stands in."""
     knobs = {knob.name: "hyperparameters" for knob in builder.card.hyperparameters}
     for section, declared in (("training", TRAINING), ("data", DATA)):
         for knob in declared:
@@ -253,23 +286,7 @@ def configure(
                     f"builder {builder.card.name!r} declares {knob.name!r}, a knob of {section}; rename it"
                 )
             knobs[knob.name] = section
-    if "epochs" in (overrides or {}):
-        layers["training"]["min_steps"] = 0
-    for key, value in (overrides or {}).items():
-        if key not in knobs:
-            raise UsageError(f"{target!r} has no knob {key!r}{suggest(key, knobs)}; see: zoo info {target}")
-        layers[knobs[key]][key] = value
-    stem = Path(layers["dataset"]).stem
-    default = layers["recipe"] if layers["recipe"] and not data else f"{builder.card.name.split(':')[-1]}-{stem}"
-    return RunConfig(
-        name=name or layers.get("name") or default,
-        builder=layers["builder"],
-        dataset=layers["dataset"],
-        recipe=layers["recipe"] if not data else None,
-        hyperparameters=builder.resolve(layers["hyperparameters"]),
-        training=TrainingConfig(**resolve(TRAINING, layers["training"], "training")),  # type: ignore[arg-type]
-        data=DataConfig(**resolve(DATA, layers["data"], "data")),  # type: ignore[arg-type]
-    )
+    return knobs
 
 
 def _layers(target: str) -> dict[str, Any]:
@@ -303,19 +320,21 @@ def _from_file(path: Path) -> dict[str, Any]:
         if not isinstance(table, dict):
             raise UsageError(f"{path}: {name!r} is a value; expected a table [{name}]")
     version = content.pop("schema_version", SCHEMA_VERSION)
-    if version != SCHEMA_VERSION:
-        raise UsageError(f"{path}: schema_version {version} is not {SCHEMA_VERSION}; write it for this version")
+    if version != SCHEMA_VERSION or type(version) is not int:
+        raise UsageError(f"{path}: schema_version = {version!r} is not {SCHEMA_VERSION}; write it for this version")
     allowed = ("name", "recipe", "builder")
     for key, value in content.items():
         if key not in allowed:
             raise UsageError(f"{path}: unknown key {key!r}{suggest(key, (*allowed, *tables))}")
-        if not isinstance(value, str):
-            raise UsageError(f"{path}: {key} = {value!r} is not text")
+        _check_text(path, key, value)
     recipe = content.get("recipe")
     layers = _from_recipe(RECIPES.get(recipe)) if recipe else {"recipe": None, **{name: {} for name in tables}}
     layers |= {key: value for key, value in content.items() if key != "recipe"}
     if "dataset" in tables["data"]:
         layers["dataset"] = tables["data"].pop("dataset")
+        _check_text(path, "dataset", layers["dataset"])
+    if "epochs" in tables["training"]:
+        tables["training"].setdefault("min_steps", 0)  # the recipe's is for its own epochs
     if "builder" not in layers:
         raise UsageError(f'{path} names no builder; add builder = "mlp", or recipe = "mnist-cnn" to start from')
     for name, table in tables.items():
@@ -324,10 +343,17 @@ def _from_file(path: Path) -> dict[str, Any]:
     return layers
 
 
+def _check_text(path: Path, key: str, value: object) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise UsageError(f'{path}: {key} = {value!r} is not text; expected a name, such as {key} = "{EXAMPLES[key]}"')
+
+
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError(f"{path} does not exist; give a recipe, a builder or a TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML: {error}") from error
+        raise UsageError(f"{path} is not TOML: {error}; correct it there") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}; give a readable TOML file") from error

@@ -68,7 +68,18 @@ def test_a_builder_on_data_is_named_after_both():
         ('recipe = "mnist-cn"\n', "did you mean mnist-cnn"),
         ('recipe = "mnist-cnn"\n[training]\nepocs = 2\n', "did you mean epochs"),
         ('recipe = "mnist-cnn"\n[hyperparameters]\nfilters = 0\n', "1 to 1,024"),
-        ('recipe = "mnist-cnn"\nschema_version = 9\n', "schema_version 9"),
+        ('recipe = "mnist-cnn"\nschema_version = 9\n', "schema_version = 9 is not 1"),
+        ('recipe = "mnist-cnn"\nschema_version = "1"\n', "schema_version = '1' is not 1; write it"),
+        ('recipe = "mnist-cnn"\nschema_version = true\n', "schema_version = True is not 1"),
+        (
+            'builder = "mlp"\n[data]\ndataset = 3\n',
+            'dataset = 3 is not text; expected a name, such as dataset = "iris"',
+        ),
+        ('builder = "mlp"\n[data]\ndataset = ["iris"]\n', r"dataset = \['iris'\] is not text"),
+        ('builder = "mlp"\n[data]\ndataset = " "\n', "dataset = ' ' is not text"),
+        ('builder = "mlp"\nname = ""\n[data]\ndataset = "iris"\n', "name = '' is not text"),
+        ('recipe = ""\n', "recipe = '' is not text"),
+        ('recipe = "mnist-cnn"\n[training]\nmin_steps = 1_000_000_000\n', "0 to 10,000,000"),
         ('recipe = "mnist-cnn"\ntraining = 3\n', "expected a table"),
         ("builder = 3\n", "is not text"),
     ],
@@ -134,3 +145,39 @@ def test_every_knob_has_a_line_of_help_and_a_default_that_it_allows():
 )
 def test_a_small_set_is_gone_over_more_often_unless_epochs_are_given(overrides, samples, epochs):
     assert configure("mnist-cnn", overrides).for_data("multiclass", samples).training.epochs == epochs
+
+
+@pytest.mark.parametrize(("min_steps", "epochs"), [("", 2), ("min_steps = 110\n", 10)])
+def test_epochs_of_a_users_file_count_also_where_the_recipe_asks_for_steps(tmp_path, min_steps, epochs):
+    path = tmp_path / "mine.toml"
+    path.write_text(f'recipe = "mnist-cnn"\n[training]\nepochs = 2\n{min_steps}')
+    assert configure(str(path)).for_data("multiclass", 1293).training.epochs == epochs
+
+
+def test_a_configuration_with_very_many_steps_can_be_read_again(tmp_path):
+    asked = {"min_steps": 10_000_000, "batch_size": "full"}
+    resolved = configure("iris-mlp", asked).for_data("multiclass", 108)
+    path = tmp_path / "config.toml"
+    path.write_text(resolved.to_toml())
+    assert resolved.training.epochs == 100_000
+    assert configure(str(path)).for_data("multiclass", 108) == resolved
+
+
+def test_a_folder_is_no_recipe(tmp_path):
+    (tmp_path / "d.toml").mkdir()
+    with pytest.raises(UsageError, match=r"d\.toml cannot be read: Is a directory; give a readable TOML file"):
+        configure(str(tmp_path / "d.toml"))
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "match"),
+    [
+        ("", {}, "target = '' is empty"),
+        (" ", {}, "target = ' ' is empty"),
+        ("iris-mlp", {"data": ""}, "data = '' is empty"),
+        ("iris-mlp", {"name": ""}, "name = '' is empty"),
+    ],
+)
+def test_an_empty_name_is_refused(target, options, match):
+    with pytest.raises(UsageError, match=match):
+        configure(target, **options)
