@@ -31,8 +31,11 @@ def quiet_tensorflow() -> None:
     if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    try:
+        kept = os.dup(2)
+    except OSError:  # standard error is closed: nobody would see the chatter
+        return
     sys.stderr.flush()
-    kept = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import signal
 import sys
 import traceback
@@ -12,7 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
-from zoo.errors import InterruptedRunError, SigtermInterrupt, TerminatedRunError, ZooError
+from zoo.errors import InterruptedRunError, ResourceError, SigtermInterrupt, TerminatedRunError, ZooError
 from zoo.registry import suggest
 
 COMMANDS: Mapping[str, str] = {
@@ -81,11 +82,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Runs the command line and exits; the one place where an error becomes a line and an exit code."""
     words = sys.argv[1:] if arguments is None else arguments
-    signal.signal(signal.SIGTERM, _terminate)
+    _interrupt_once()
     try:
         cli.main([word for word in words if word != "--debug"], prog_name="zoo", standalone_mode=False)
     except ZooError as error:
         _fail(str(error), error.exit_code, words)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(error.exit_code)
     except click.ClickException as error:
         _fail(f"{error.format_message()}{_help_hint(error)}", error.exit_code, words)
     except (click.Abort, KeyboardInterrupt) as error:
@@ -98,11 +102,28 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(1)
     except MemoryError:
         _fail("out of memory; close other programs, or take a smaller batch or model", 6, words)
+    except OSError as error:
+        _fail(f"{error}; check the path and the free space", ResourceError.exit_code, words)
+    except Exception as error:  # noqa: BLE001 - a script that asked for JSON gets it, whatever went wrong
+        hint = "" if "--debug" in words else "; add --debug for the traceback, and report it if the fault is ours"
+        _fail(f"unexpected {type(error).__name__}: {error}{hint}", ZooError.exit_code, words)
     sys.exit(0)
 
 
-def _terminate(_signum: int, _frame: object) -> NoReturn:
-    raise SigtermInterrupt
+def _interrupt_once() -> None:
+    """The first Ctrl-C or SIGTERM interrupts, further ones leave the saving alone, the fifth ends it all at once."""
+    received = 0
+
+    def interrupt(number: int, _frame: object) -> None:
+        nonlocal received
+        received += 1
+        if received == 1:
+            raise SigtermInterrupt if number == signal.SIGTERM else KeyboardInterrupt
+        if received == 5:
+            os._exit(128 + number)
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
 
 
 def _help_hint(error: click.ClickException) -> str:
@@ -111,6 +132,8 @@ def _help_hint(error: click.ClickException) -> str:
 
 
 def _fail(message: str, code: int, words: list[str]) -> NoReturn:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # all is saved; a late Ctrl-C must not change the exit code
     if "--debug" in words:
         traceback.print_exc()
     line = " ".join(message.split())

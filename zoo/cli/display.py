@@ -17,6 +17,14 @@ from zoo.training.events import BatchDone, EpochDone, Event, Message, Started
 REFRESH_SECONDS = 0.1
 
 
+class _Console(Console):
+    """A console whose reader may go away: `zoo train ... 2>&1 | head` must not end the training."""
+
+    def on_broken_pipe(self) -> None:
+        """Says nothing from now on; rich would end the process."""
+        self.quiet = True
+
+
 class TrainingDisplay:
     """Shows training events; a context manager, so that the terminal is put right however training ends.
 
@@ -25,7 +33,7 @@ class TrainingDisplay:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = console or _Console(stderr=True, highlight=False, soft_wrap=True)
         self._progress = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=24),
@@ -52,8 +60,7 @@ class TrainingDisplay:
     def show(self, event: Event) -> None:
         """Shows one event."""
         if isinstance(event, Message):
-            style = "bold red" if event.text.startswith("WARNING") else ""
-            self._console.print(event.text, style=style, markup=False)
+            self._console.print(event.text, style="bold red" if event.warning else "", markup=False)
         elif isinstance(event, Started):
             self._start(event)
         elif isinstance(event, BatchDone):

@@ -19,7 +19,7 @@ from zoo.errors import UsageError
 @knob_options
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any other knob; zoo info NAME lists them all.")
 @click.option("--name", help="Name of the run's folder; by default the recipe's.")
-@click.option("--resume", metavar="RUN", help="Go on with an interrupted run, from its folder; instead of a NAME.")
+@click.option("--resume", metavar="RUN", help="Go on with an unfinished run: its folder or name; alone.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("runs"), help="Folder of all runs [default: ./runs]."
 )
@@ -49,13 +49,13 @@ def command(
 
     from zoo.cli.display import TrainingDisplay, closing
 
-    if (target is None) == (resume is None):
+    if target is None and resume is None:
         raise UsageError("give a recipe, a TOML file or a builder, or else --resume RUN; see: zoo list")
     given = overrides(options, sets)
     with TrainingDisplay() as display:
         from zoo.training.trainer import train
 
-        run = train(target or "", data=data, out=out, name=name, resume=resume, on_event=display.show, **given)
+        run = train(target, data=data, out=out, name=name, resume=resume, on_event=display.show, **given)
     seconds = time.time() - psutil.Process().create_time()
     manifest = run.manifest
     value = {

@@ -10,9 +10,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Message:
-    """A line for people."""
+    """A line for people; `warning` is for what nobody may miss."""
 
     text: str
+    warning: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def log(event: Event) -> None:
     """The listener of a notebook: a line an epoch, by the logger "zoo"."""
     logger = logging.getLogger("zoo")
     if isinstance(event, Message):
-        logger.info(event.text)
+        logger.log(logging.WARNING if event.warning else logging.INFO, event.text)
     elif isinstance(event, Started):
         logger.info("training %s parameters for %s epochs in %s", event.parameters, event.epochs, event.run)
     elif isinstance(event, EpochDone):

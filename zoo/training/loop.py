@@ -57,6 +57,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
     Args:
         metric: Validation metric that decides; ties go to the lower loss.
         train: A fixed sample of the training split.
+        model: The compiled model.
         keeper: A float32 copy of the model, whose weights are the best so far; it is what is saved.
     """
 
@@ -69,6 +70,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         train: Measured,
         validation: Measured,
         order: EpochOrder,
+        model: Any,
         keeper: Any,
         listener: Listener,
     ) -> None:
@@ -76,22 +78,22 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         self.run, self.config, self.metric = run, config, metric
         self.train, self.validation = train, validation
         self._order, self._keeper, self._listener = order, keeper, listener
+        self.set_model(model)
+        self.forward = inference(model)
         self.progress = Progress()
-        self.finite_weights: Sequence[np.ndarray] = []
         self.diverged = ""
-        self._best_weights: Sequence[np.ndarray] = []
+        self._best_weights: Sequence[np.ndarray] = model.get_weights()
         self._snapshot: tuple[int, dict[str, np.ndarray], dict[str, Any]] | None = None
         self._loss = math.nan
         self._writers: dict[str, Any] = {}
         self._saved_at = self._epoch_began = time.monotonic()
 
-    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        """Traces inference once; the weights as they begin are the last finite ones until an epoch is done."""
-        del logs
-        self.forward = inference(self.model)
-        self.finite_weights = self.model.get_weights()
-        if not self._best_weights:
-            self._best_weights = self.finite_weights
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to train: the epochs are over, or patience is."""
+        patience = self.config.patience
+        over = len(self.progress.rows) >= self.config.epochs
+        return over or bool(patience and self.progress.waited >= patience)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Sets the order before Keras makes the epoch's iterator."""
@@ -108,7 +110,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         self._listener(BatchDone(self._order.epoch + 1, batch + 1, self._loss))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Measures, records, keeps and decides."""
+        """Measures, records, keeps and decides; `snapshot` follows when every other callback has had its turn."""
         if self.diverged:
             return
         row = self._row(epoch, logs or {})
@@ -116,24 +118,28 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
             self._diverge(f"the validation loss became {row['val_loss']} in epoch {epoch + 1}")
             return
         self.progress.rows.append(row)
-        self.finite_weights = self.model.get_weights()
         best = self._judge(row)
         self._lower_rate(row["val_loss"])
         self._log(row)
-        # One assignment: an interrupt inside the next epoch finds the whole state at the end of this one.
+        self._listener(EpochDone(row, best))
+        if self.done:
+            self.model.stop_training = True
+
+    def snapshot(self) -> None:
+        """Keeps the whole state at the end of this epoch, and writes it where the last time is long enough ago."""
+        if self.diverged:
+            return
+        # One assignment: an interrupt inside the next epoch finds the state of this one, whole.
         self._snapshot = (len(self.progress.rows), self._variables(), copy.deepcopy(vars(self.progress)))
         if time.monotonic() - self._saved_at > SAVE_EVERY_SECONDS:
             self.save()
-        self._listener(EpochDone(row, best))
-        if self.config.patience and self.progress.waited >= self.config.patience:
-            self.model.stop_training = True
 
     def save(self) -> None:
-        """Writes the best weights, the history and the checkpoint."""
-        self.write_model()
-        self.write_history()
+        """Writes the checkpoint, the best weights and the history."""
         if self._snapshot is not None:
             checkpoints.save(self.run.path, *self._snapshot)
+        self.write_model()
+        self.write_history()
         self._saved_at = time.monotonic()
 
     def best_forward(self) -> Any:
@@ -142,7 +148,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         return inference(self._keeper)
 
     def write_model(self) -> None:
-        """Writes the best weights so far; the last finite ones where no epoch was measured."""
+        """Writes the best weights so far; those it began with where no epoch was measured."""
         self._keeper.set_weights(self._best_weights)
         with atomic_path(self.run.path / MODEL) as temporary:
             self._keeper.save(temporary)
@@ -152,7 +158,8 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         if not self.progress.rows:
             return
         text = io.StringIO()
-        writer = csv.DictWriter(text, list(self.progress.rows[0]), lineterminator="\n")
+        columns = dict.fromkeys(name for row in self.progress.rows for name in row)
+        writer = csv.DictWriter(text, list(columns), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.progress.rows)
         write_text(self.run.path / HISTORY, text.getvalue())
@@ -181,7 +188,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         }
         row |= {f"train_{name}": value for name, value in train.items()}
         row |= {f"val_{name}": value for name, value in validation.items()}
-        return row | {name: float(value) for name, value in logs.items() if name != "loss"}
+        return row | {f"own_{name}": float(value) for name, value in logs.items() if name != "loss"}
 
     def _judge(self, row: Mapping[str, float]) -> bool:
         """Whether the epoch is the best so far; its weights are kept then."""
@@ -192,7 +199,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         )
         if best:
             progress.best, progress.best_loss, progress.best_epoch = value, loss, len(progress.rows)
-            self._best_weights = self.finite_weights
+            self._best_weights = self.model.get_weights()
         progress.waited = 0 if best else progress.waited + 1
         return best
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,13 @@ from zoo.runs import (
     VALIDATION,
     Manifest,
     Run,
+    find_unfinished,
     locked,
     write_json,
     write_npz,
     write_text,
 )
+from zoo.training.assembly import use_threads
 from zoo.training.events import Listener, Message, log
 from zoo.training.session import Session
 
@@ -36,7 +39,7 @@ PACKAGES = ("keras-deploy-zoo", "tensorflow", "keras", "numpy", "scikit-learn")
 
 
 def train(
-    target: str,
+    target: str | None = None,
     *,
     data: str | None = None,
     out: Path | str = "runs",
@@ -51,14 +54,16 @@ def train(
     """Trains a recipe, a TOML file, or a builder on data, into a run folder.
 
     Args:
-        target: A recipe's name, a path ending in `.toml`, a builder's name or "module:function".
+        target: A recipe's name, a path ending in `.toml`, a builder's name or "module:function"; None to resume.
         data: A data set's name, for a builder, or in place of a recipe's own.
         out: Folder of all runs.
         name: The run folder's name; by default the recipe's.
-        resume: A run to go on with; its own configuration counts, `target` must be its name or "".
-        callbacks: Keras callbacks of your own, called after the zoo's.
-        loss: Name of a loss, or a Keras loss on dense (one-hot) targets.
-        metrics: Keras metrics of your own; they become columns of history.csv.
+        resume: An unfinished run to go on with: a run, its folder, or a name for the latest of that name in `out`.
+            Its own configuration counts.
+        callbacks: Keras callbacks of your own, called after the zoo's; to resume, give them again (what they remember
+            is theirs to keep).
+        loss: Name of a loss, or a Keras loss on dense (one-hot) targets; give such an object again to resume or repeat.
+        metrics: Keras metrics of your own; they become columns `own_<name>` of history.csv.
         on_event: Called with each event of `zoo.training.events`; by default they go to the logger "zoo".
         **overrides: Any knob: training, data or the builder's hyperparameters.
 
@@ -78,20 +83,22 @@ def train(
     began = time.monotonic()
     if isinstance(loss, str):
         overrides["loss"], loss = loss, None
+    own_loss = {"loss": "auto"} if loss is not None else {}
     if resume is not None:
-        if overrides or data:
-            raise UsageError("a resumed run keeps its own configuration; leave the other options away")
-        resumed = resume if isinstance(resume, Run) else Run(resume)
-        config = configure(str(resumed.path / CONFIG))
+        if any(given is not None for given in (target, data, name)) or overrides:
+            raise UsageError("a resumed run keeps its own name, data and configuration; give resume alone")
+        resumed = _unfinished(resume, Path(out))
+        config = configure(str(resumed.path / CONFIG), own_loss)
+    elif target is None:
+        raise UsageError("nothing to train: give a recipe, a TOML file or a builder, or a run to resume")
     else:
-        resumed, config = None, configure(target, overrides, data=data, name=name)
+        resumed, config = None, configure(target, {**overrides, **own_loss}, data=data, name=name)
     dataset = _load(config, on_event)
-    asked, config = config.training.epochs, config.for_data(dataset.output.task, len(dataset.train))
-    if config.training.epochs != asked:
-        few = f"{len(dataset.train):,} training samples are few steps"
-        on_event(Message(f"{few}: {config.training.epochs} epochs instead of {asked} (min_steps)"))
+    config = _resolve(config, dataset, loss, on_event)
     builder = get_builder(config.builder)
     builder.check_fits(dataset.input, dataset.output)
+    if "tensorflow" in sys.modules:
+        use_threads(config.training.threads)
     if resumed and resumed.manifest.data.get("sha256") != dataset.identity.sha256:
         raise DataError(
             f"{config.dataset!r} is not the data that {resumed.path} was trained on; fetch those, or train anew"
@@ -100,6 +107,31 @@ def train(
     session = Session(config, builder, dataset, run, on_event, tuple(callbacks), loss, tuple(metrics))
     with locked(run.path):
         return session.carry_out(began, resume=resumed is not None)
+
+
+def _unfinished(resume: Run | Path | str, root: Path) -> Run:
+    """The run to go on with.
+
+    Raises:
+        UsageError: No such run, or one that is finished.
+    """
+    run = resume if isinstance(resume, Run) else find_unfinished(resume, root)
+    if run.manifest.status == "finished":
+        raise UsageError(f"{run.path} is finished, nothing to resume; train longer with: zoo train CONFIG --epochs N")
+    return run
+
+
+def _resolve(config: RunConfig, dataset: Dataset, loss: Any, on_event: Listener) -> RunConfig:
+    """The configuration with all that hangs on the data; a loss of the caller's own stands there by its name."""
+    resolved = config.for_data(dataset.output.task, len(dataset.train))
+    if resolved.training.epochs != config.training.epochs:
+        few = f"{len(dataset.train):,} training samples are few steps"
+        raised = f"{resolved.training.epochs} epochs instead of {config.training.epochs} (min_steps)"
+        on_event(Message(f"{few}: {raised}"))
+    if loss is None:
+        return resolved
+    named = f"own: {getattr(loss, '__name__', type(loss).__name__)}"
+    return replace(resolved, training=replace(resolved.training, loss=named))
 
 
 def _load(config: RunConfig, on_event: Listener) -> Dataset:
@@ -111,7 +143,7 @@ def _load(config: RunConfig, on_event: Listener) -> Dataset:
         test=config.data.test,
         train_samples=config.data.train_samples or None,
         strict=config.data.strict_data,
-        on_event=lambda text: on_event(Message(text)),
+        on_event=lambda text: on_event(Message(text, warning=text.startswith("WARNING"))),
     )
 
 

@@ -13,7 +13,7 @@ ROW = {"epoch": 1, "seconds": 1.5, "learning_rate": 0.01, "objective": 0.5, "val
 def shown(terminal, epochs=2):
     console = Console(file=io.StringIO(), force_terminal=terminal, width=120)
     with TrainingDisplay(console) as display:
-        display.show(Message("WARNING: a [stand-in]"))
+        display.show(Message("WARNING: a [stand-in]", warning=True))
         display.show(Started(Path("run"), epochs, 0, 10, 1234, "accuracy"))
         for epoch in range(1, epochs + 1):
             display.show(BatchDone(epoch, 5, 0.7))

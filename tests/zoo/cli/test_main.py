@@ -147,3 +147,41 @@ def test_a_signal_saves_the_run_and_exits_with_its_code(number, code, tmp_path):
     (manifest,) = tmp_path.glob("runs/iris-mlp/*/run.json")
     assert json.loads(manifest.read_text())["status"] == "interrupted"
     assert (manifest.parent / "model.keras").stat().st_size > 0
+
+
+@pytest.mark.parametrize("gap", [0.05, 0.15])
+def test_impatience_loses_nothing(gap, tmp_path):
+    """Three signals in a row: the save of the first is not cut short by the others."""
+    command = [sys.executable, "-P", "-m", "zoo", "train", "iris-mlp", "--epochs", "100000"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        while "epoch" not in child.stderr.readline():
+            pass
+        time.sleep(2)
+        for _ in range(3):
+            child.send_signal(signal.SIGINT)
+            time.sleep(gap)
+        _, err = child.communicate(timeout=60)
+    assert child.returncode == 130, err
+    assert "--resume" in err
+    assert list(tmp_path.glob("runs/iris-mlp/*/checkpoint/*.npz"))
+
+
+def test_a_reader_of_the_progress_that_goes_away_does_not_end_the_training(tmp_path):
+    line = f"{sys.executable} -P -m zoo train iris-mlp --epochs 20 --json 2> >(head -n 1 >/dev/null)"
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["status"] == "finished"
+
+
+def test_an_unexpected_failure_is_a_line_and_json_too(tmp_path):
+    (tmp_path / "mine.py").write_text("def build(inputs, outputs):\n    raise RuntimeError('my own fault')\n")
+    done = run("train", "mine:build", "--data", "iris", "--json", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "my own fault" in json.loads(done.stdout)["error"]
+    assert "Traceback" not in done.stderr
+
+
+def test_zoo_alone_shows_its_help():
+    done = run()
+    assert done.returncode == 2
+    assert "\n  train " in done.stderr

@@ -12,12 +12,13 @@ from zoo.errors import (
     InterruptedRunError,
     LockedError,
     ModelError,
+    ResourceError,
     SigtermInterrupt,
     TerminatedRunError,
     UsageError,
 )
 from zoo.runs import Run, locked, read_npz
-from zoo.training import EpochDone, Started
+from zoo.training import EpochDone, Message, Started
 from zoo.training.checkpoints import generations
 
 
@@ -36,6 +37,12 @@ def weights(run):
 
 def same(first, second):
     return all(np.array_equal(one, two) for one, two in zip(first, second, strict=True))
+
+
+@pytest.fixture(autouse=True)
+def without_report(monkeypatch):
+    """Half of a tiny training's time is its report, which `wine_run` (made before this) has, and tests of its own."""
+    monkeypatch.setattr("zoo.training.session.write_report", lambda run: None)
 
 
 @pytest.fixture(scope="module")
@@ -142,10 +149,11 @@ def test_every_schedule_trains(tmp_path, schedule):
 
 
 def test_the_plateau_schedule_lowers_the_rate_when_nothing_gets_better(tmp_path):
-    rows = history(
-        train(tmp_path, schedule="plateau", epochs=8, learning_rate=1e-8, optimizer="sgd", dropout=0.9, seed=1)
-    )
-    assert rows[-1]["learning_rate"] <= rows[0]["learning_rate"]
+    options = {"schedule": "plateau", "epochs": 12, "learning_rate": 1e-8, "optimizer": "sgd", "dropout": 0.0}
+    rows = history(train(tmp_path, **options, l2=0.0, units=1, layers=0))
+    stalled = rows[-1]["val_loss"] >= rows[0]["val_loss"] - 1e-5
+    assert stalled
+    assert rows[-1]["learning_rate"] < rows[0]["learning_rate"]
 
 
 def test_early_stopping_ends_before_the_last_epoch(tmp_path):
@@ -184,7 +192,7 @@ def test_callbacks_losses_and_metrics_of_ones_own(tmp_path):
         metrics=[keras.metrics.TopKCategoricalAccuracy(2, name="top2")],
     )
     assert seen == [0, 1, 2]
-    assert 0 <= history(run)[-1]["top2"] <= 1
+    assert 0 <= history(run)[-1]["own_top2"] <= 1
 
 
 def test_a_loss_that_explodes_exits_as_diverged_with_the_last_finite_weights(tmp_path):
@@ -231,7 +239,7 @@ def test_an_interrupted_run_is_saved_and_resumes_to_the_same_bits(tmp_path, sign
     assert run.manifest.status == "interrupted"
     assert len(history(run)) == 3
     assert all(np.isfinite(weight).all() for weight in weights(run))
-    resumed = zoo.train("", resume=run)
+    resumed = zoo.train(resume=run)
     assert resumed.path == run.path
     assert same(weights(resumed), weights(whole))
     assert resumed.metrics == whole.metrics
@@ -246,13 +254,118 @@ def test_an_interrupt_in_the_first_epoch_keeps_a_model_and_says_so(tmp_path):
     assert generations(caught.value.run) == []
 
 
-def test_a_resumed_run_goes_back_to_the_older_checkpoint_where_the_newest_is_damaged(tmp_path):
+def test_a_resumed_run_goes_back_to_the_older_checkpoint_where_the_newest_is_damaged(tmp_path, monkeypatch):
+    whole = train(tmp_path, epochs=4)
+    monkeypatch.setattr("zoo.training.loop.SAVE_EVERY_SECONDS", 0.0)
     with pytest.raises(InterruptedRunError) as caught:
-        train(tmp_path, epochs=4, callbacks=[interrupting(KeyboardInterrupt(), 2)])
-    newest = generations(caught.value.run)[-1]
+        train(tmp_path, epochs=4, callbacks=[interrupting(KeyboardInterrupt(), 3)])
+    older, newest = generations(caught.value.run)
+    assert (older.name, newest.name) == ("000002.npz", "000003.npz")
     newest.write_bytes(newest.read_bytes()[:50])
-    with pytest.raises(zoo.errors.DataError, match="no usable checkpoint"):
-        zoo.train("", resume=caught.value.run)
+    events = []
+    resumed = zoo.train(resume=caught.value.run, on_event=events.append)
+    assert any("000003.npz" in event.text and event.warning for event in events if isinstance(event, Message))
+    assert next(event for event in events if isinstance(event, Started)).first_epoch == 2
+    assert same(weights(resumed), weights(whole))
+
+
+@pytest.mark.parametrize(
+    ("target", "options"),
+    [
+        ("breast-cancer-mlp", {"schedule": "plateau", "dropout": 0.4, "class_weights": "balanced", "patience": 50}),
+        ("digits-mlp", {"precision": "mixed_bfloat16", "train_samples": 200, "batch_norm": True}),
+        ("digits-cnn", {"train_samples": 200, "optimizer": "nesterov", "schedule": "step", "learning_rate": 0.01}),
+        ("digits-gru", {"train_samples": 200, "recurrent_dropout": 0.2, "units": 8}),
+    ],
+)
+def test_whatever_the_knobs_a_resumed_run_ends_in_the_same_bits(tmp_path, target, options):
+    whole = train(tmp_path, target, epochs=4, **options)
+    with pytest.raises(InterruptedRunError) as caught:
+        train(tmp_path, target, epochs=4, **options, callbacks=[interrupting(KeyboardInterrupt(), 2)])
+    resumed = zoo.train(resume=caught.value.run)
+    assert same(weights(resumed), weights(whole))
+    assert resumed.metrics == whole.metrics
+
+
+@pytest.mark.parametrize("options", [{"epochs": 3}, {"epochs": 200, "patience": 2, "learning_rate": 0.05}])
+def test_a_run_cut_short_while_it_was_concluded_resumes_to_its_end(tmp_path, monkeypatch, options):
+    whole = train(tmp_path, "wine-mlp", **options)
+    with monkeypatch.context() as patched:
+        patched.setattr("zoo.training.session.write_report", lambda run: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(InterruptedRunError) as caught:
+            train(tmp_path, "wine-mlp", **options)
+    assert Run(caught.value.run).manifest.status == "interrupted"
+    resumed = zoo.train(resume=caught.value.run)
+    assert resumed.manifest.status == "finished"
+    assert resumed.manifest.epochs == whole.manifest.epochs
+    assert resumed.metrics == whole.metrics
+
+
+def test_a_finished_run_is_not_resumed_and_stays_finished(wine_run):
+    run, _ = wine_run
+    with pytest.raises(UsageError, match="is finished, nothing to resume"):
+        zoo.train(resume=run)
+    assert Run(run.path).manifest.status == "finished"
+
+
+def test_a_loss_of_ones_own_is_named_and_must_be_given_again(tmp_path):
+    import keras
+
+    def focal():
+        return keras.losses.CategoricalFocalCrossentropy()
+
+    whole = train(tmp_path, epochs=4, loss=focal())
+    with pytest.raises(InterruptedRunError) as caught:
+        train(tmp_path, epochs=4, loss=focal(), callbacks=[interrupting(KeyboardInterrupt(), 2)])
+    config = caught.value.run / "config.toml"
+    assert 'loss = "own: CategoricalFocalCrossentropy"' in config.read_text()
+    for again in ({"resume": caught.value.run}, {"target": str(config)}):
+        with pytest.raises(UsageError, match="own: CategoricalFocalCrossentropy"):
+            zoo.train(**again)
+    resumed = zoo.train(resume=caught.value.run, loss=focal())
+    assert same(weights(resumed), weights(whole))
+
+
+def test_out_of_memory_is_a_resource_error(tmp_path):
+    import tensorflow as tf
+
+    error = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+    with pytest.raises(ResourceError, match="batch-size"):
+        train(tmp_path, callbacks=[interrupting(error, 0)])
+
+
+def test_the_precision_policy_of_the_caller_comes_back(tmp_path):
+    import keras
+
+    train(tmp_path, precision="mixed_bfloat16", epochs=1)
+    assert keras.config.dtype_policy().name == "float32"
+    with pytest.raises(ModelError):
+        zoo.train(f"{__name__}:raising", data="iris", precision="mixed_bfloat16", out=tmp_path)
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def raising(inputs, outputs):
+    raise RuntimeError("a builder's own fault")
+
+
+@pytest.mark.parametrize("options", [{"target": "iris-mlp"}, {"name": "other"}, {"data": "wine"}, {"epochs": 9}])
+def test_nothing_else_goes_with_resume(wine_run, options):
+    with pytest.raises(UsageError, match="give resume alone"):
+        zoo.train(resume=wine_run[0], **options)
+
+
+def test_a_stand_in_is_a_warning_also_where_nobody_listens(caplog, tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("ZOO_DATA_PATH", raising=False)
+
+    def refuse(*args, **kwargs):
+        raise OSError(101, "Network is unreachable")
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    with caplog.at_level("WARNING", logger="zoo"):
+        run = train(tmp_path, "mnist-mlp", epochs=1, units=8, layers=1)
+    assert "stand in for MNIST" in caplog.text
+    assert run.manifest.data["stand_in"] is True
 
 
 def test_a_failing_builder_leaves_a_failed_run_with_its_cause(tmp_path):
@@ -268,10 +381,11 @@ def test_a_failing_builder_leaves_a_failed_run_with_its_cause(tmp_path):
     assert "the callback's own fault" in Run(manifest.parent).manifest.message
 
 
-def test_a_folder_in_use_is_refused(tmp_path, wine_run):
-    run, _ = wine_run
-    with locked(run.path), pytest.raises(LockedError):
-        zoo.train("", resume=run)
+def test_a_folder_in_use_is_refused(tmp_path):
+    with pytest.raises(InterruptedRunError) as caught:
+        train(tmp_path, callbacks=[interrupting(KeyboardInterrupt(), 1)])
+    with locked(caught.value.run), pytest.raises(LockedError):
+        zoo.train(resume=caught.value.run)
 
 
 @pytest.mark.parametrize(
