@@ -1,39 +1,103 @@
 """Trains recipes by the command line, exports each to float32 and int8 where it can, and records what was measured.
 
-A recipe whose data is a stand-in is refused: the figures are of the real sets. The README's table is made from them
-(`scripts/readme`).
+A recipe whose data is a stand-in is refused: the figures are of the real sets. Beside its figures each recipe has the
+fingerprint of the settings they were measured with, so that a recipe changed since then is known for stale. README.md's
+table is made from them (`scripts/readme`).
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import shlex
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from zoo.catalog import RECIPES
+from zoo.config import configure
+from zoo.errors import GateError, ModelError, ZooError
 from zoo.metrics import PRIMARY
 from zoo.results import RESULTS, measured
 from zoo.runs import write_text
 
+REFUSALS = (ModelError.exit_code, GateError.exit_code)
+"""Exit codes of an export that says no to the model; any other is a measurement that failed."""
+
+
+class MeasureError(ZooError):
+    """A command that did not give its figures."""
+
 
 def zoo(*words: str) -> dict[str, Any]:
-    """Runs a command and returns its JSON value, which is an error's where it failed."""
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "zoo", *words, "--json"], stdout=subprocess.PIPE, text=True, check=False
-    )
-    value: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    """Runs a command, its progress shown, and returns its JSON value, which is an error's where it failed.
+
+    Raises:
+        MeasureError: It printed no JSON value: it crashed or was killed.
+    """
+    command = [sys.executable, "-P", "-m", "zoo", *words, "--json"]
+    last = "nothing"
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
+        with subprocess.Popen(
+            command, stdout=printed, stderr=subprocess.PIPE, encoding="utf-8", errors="replace"
+        ) as running:
+            for line in running.stderr or ():
+                sys.stderr.write(line)
+                last = line.strip() or last
+        printed.seek(0)
+        lines = printed.read().splitlines()
+    try:
+        value: dict[str, Any] = json.loads(lines[-1])
+    except (IndexError, ValueError) as error:
+        raise MeasureError(
+            f"zoo {shlex.join(words)} exited {running.returncode} without a JSON value; it last said: {last}"
+        ) from error
     return value
 
 
+def figures_of(*words: str) -> dict[str, Any]:
+    """The JSON value of a command that must not fail.
+
+    Raises:
+        MeasureError: It failed.
+    """
+    value = zoo(*words)
+    if "error" in value:
+        raise MeasureError(f"zoo {shlex.join(words)} exited {value['exit_code']}: {value['error']}")
+    return value
+
+
+def config_sha256(name: str) -> str:
+    """Fingerprint of a recipe's resolved settings; the number of threads, which is the machine's, left out."""
+    config = configure(name)
+    settings = {
+        "builder": config.builder,
+        "dataset": config.dataset,
+        "hyperparameters": dict(config.hyperparameters),
+        "training": {key: value for key, value in asdict(config.training).items() if key != "threads"},
+        "data": asdict(config.data),
+    }
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def stale() -> list[str]:
+    """Recipes that were not measured, or not with today's settings."""
+    results = measured()
+    return [name for name in RECIPES.names() if results.get(name, {}).get("config_sha256") != config_sha256(name)]
+
+
 def measure(name: str, out: Path) -> dict[str, Any]:
-    """The figures of one recipe at its defaults."""
-    trained = zoo("train", name, "--out", str(out), "--strict-data")
-    if "error" in trained:
-        raise SystemExit(f"{name}: {trained['error']}")
+    """The figures of one recipe at its defaults.
+
+    Raises:
+        MeasureError: A command failed.
+    """
+    settings = config_sha256(name)
+    trained = figures_of("train", name, "--out", str(out), "--strict-data")
     run = json.loads((Path(trained["run"]) / "run.json").read_text(encoding="utf-8"))
     return {
         "metric": PRIMARY[RECIPES.get(name).task],
@@ -42,6 +106,7 @@ def measure(name: str, out: Path) -> dict[str, Any]:
         "parameters": trained["parameters"],
         "seconds": round(trained["seconds"], 1),
         "seed": run["seed"],
+        "config_sha256": settings,
         "versions": run["versions"],
         "exports": {mode: exported(trained["run"], mode) for mode in ("float32", "int8")},
     }
@@ -50,26 +115,46 @@ def measure(name: str, out: Path) -> dict[str, Any]:
 def exported(run: str, mode: str) -> dict[str, Any]:
     """Size of the file and its figures on the whole test split, or why it was refused."""
     bundle = zoo("export", run, "--quantize", mode)
-    if "error" in bundle:
+    if bundle.get("exit_code") in REFUSALS:
         return {"refused": bundle["error"].replace(str(run), "RUN")}
-    tested = zoo("evaluate", bundle["bundle"])
-    if "error" in tested:
-        raise SystemExit(f"{bundle['bundle']}: {tested['error']}")
+    if "error" in bundle:
+        raise MeasureError(f"zoo export {run} --quantize {mode} exited {bundle['exit_code']}: {bundle['error']}")
+    tested = figures_of("evaluate", bundle["bundle"])
     return {"bytes": bundle["bytes"], "metrics": {key: round(value, 5) for key, value in tested["metrics"].items()}}
 
 
+def record(name: str, figures: dict[str, Any]) -> None:
+    """Puts one recipe's figures among the others, as they stand in the file now; recipes that are gone leave it."""
+    results = {**measured(), name: figures}
+    kept = {key: results[key] for key in sorted(results) if key in RECIPES}
+    write_text(RESULTS, json.dumps(kept, indent=1) + "\n")
+
+
 def main() -> None:
-    """Measures the recipes that match, one after the other, and writes after each."""
+    """Measures the recipes that match, one after the other, and writes after each; one that fails stops no other."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("patterns", nargs="*", default=["*"], help="recipes, wildcards allowed")
-    names = sorted({name for pattern in parser.parse_args().patterns for name in RECIPES.names(pattern)})
-    results = dict(measured())
+    parser.add_argument("--only-missing", action="store_true", help="those not measured with today's settings alone")
+    parser.add_argument("--check", action="store_true", help="measure nothing, fail where figures are missing or stale")
+    arguments = parser.parse_args()
+    names = sorted({name for pattern in arguments.patterns for name in RECIPES.names(pattern)})
+    if arguments.only_missing or arguments.check:
+        names = [name for name in names if name in stale()]
+    if arguments.check:
+        how = f"not measured with today's settings: {', '.join(names)}; run scripts/measure --only-missing"
+        sys.exit(how if names else 0)
+    failed = []
     for name in names:
-        with tempfile.TemporaryDirectory() as folder:
-            results[name] = measure(name, Path(folder))
-        write_text(RESULTS, json.dumps({key: results[key] for key in sorted(results)}, indent=1) + "\n")
-        figures = results[name]
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                figures = measure(name, Path(folder))
+        except MeasureError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            failed.append(name)
+            continue
+        record(name, figures)
         print(f"{name}: {figures['metric']} {figures['metrics'][figures['metric']]:.4f}, {figures['seconds']:.0f} s")
+    sys.exit(f"not measured: {', '.join(failed)}" if failed else 0)
 
 
 if __name__ == "__main__":
