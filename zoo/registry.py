@@ -50,7 +50,13 @@ def _import(name: str, target: str) -> ModuleType:
         raise
     except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
-            why = _shadowed(name) or "; run zoo where the module is, or install its package"
+            path = name.endswith(".py")
+            how = (
+                f"write {target.replace('.py:', ':')}"
+                if path
+                else "run zoo where the module is, or install its package"
+            )
+            why = _shadowed(name) or f"; {how}"
             raise UsageError(f"{target!r} does not import: {error}{why}") from error
         raise UsageError(f"module {name!r} does not import: {blame(error)}; correct it there") from error
 

@@ -88,6 +88,7 @@ def test_module_function_finds_a_file_where_the_user_stands(tmp_path, monkeypatc
         (".relative:f", r"'\.relative:f' is not of the form module:object"),
         ("sys:stdot", r"module 'sys' \(built in\) has no 'stdot'; did you mean"),
         ("math.sub:f", "'math' is not a package"),
+        ("my_models.py:wide", "; write my_models:wide$"),
         ("json:", "module:object"),
         ("not_there_at_all:f", "does not import"),
         ("json:lods", "did you mean load"),
