@@ -72,7 +72,7 @@ def test_a_damaged_bundle_exits_7_and_says_so_in_json(
 @pytest.mark.parametrize(
     ("words", "code", "part"),
     [
-        (("verify", "/nowhere"), 4, "no readable SHA256SUMS"),
+        (("verify", "/nowhere"), 2, "is no folder"),
         (("bench", "/nowhere.tflite"), 4, "is missing"),
         (("export", "no-such-run"), 2, "neither a run folder nor the name of one"),
         (("export", "model.tflite"), 2, "neither a run folder"),

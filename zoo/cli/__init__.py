@@ -37,7 +37,7 @@ class LazyGroup(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:  # noqa: ARG002
         """Command names in the order of a first day with the tool."""
-        return list(COMMANDS)
+        return [*COMMANDS]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """The command of that name, its module imported now."""

@@ -43,7 +43,7 @@ def command(
       zoo train mnist-cnn
       zoo train mnist-cnn --epochs 5 --dropout 0.4 --set filters=32
       zoo train mlp --data iris --optimizer sgd --batch-size full
-      zoo train runs/mnist-cnn/20260101T120000Z-1a2b/config.toml
+      zoo train runs/mnist-cnn/20260101T120000.123456Z-1a2b/config.toml
     """
     import psutil
 

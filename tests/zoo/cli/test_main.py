@@ -1,6 +1,7 @@
 """The command line as a whole: help, errors, exit codes, and what it must not import."""
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -167,7 +168,7 @@ def test_impatience_loses_nothing(gap, tmp_path):
 
 
 def test_a_reader_of_the_progress_that_goes_away_does_not_end_the_training(tmp_path):
-    line = f"{sys.executable} -P -m zoo train iris-mlp --epochs 20 --json 2> >(head -n 1 >/dev/null)"
+    line = f"{shlex.quote(sys.executable)} -P -m zoo train iris-mlp --epochs 20 --json 2> >(head -n 1 >/dev/null)"
     done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0
     assert json.loads(done.stdout)["status"] == "finished"
