@@ -43,8 +43,8 @@ _IMAGE_RECIPES: dict[str, dict[str, Any]] = {
 
 _DIFFERENCES: dict[str, dict[str, dict[str, Any]]] = {
     "fashion-cnn": {
-        "hyperparameters": {"stem_stride": 1, "stem_kernel": 3, "blocks": 3, "head": "global", "dropout": 0.25},
-        "training": {"epochs": 10},
+        "hyperparameters": {"stem_stride": 1, "stem_kernel": 3, "dropout": 0.5},
+        "training": {"epochs": 8, "batch_size": 64},
     },
     "digits-mlp": {"hyperparameters": {"units": 64}, "training": {"epochs": 60, "batch_size": 32}},
     "digits-cnn": {

@@ -15,13 +15,13 @@ from zoo.config import RunConfig
 from zoo.data.dataset import Dataset
 from zoo.errors import DivergedError, InterruptedRunError, ResourceError, SigtermInterrupt, TerminatedRunError
 from zoo.reporting.report import write_report
-from zoo.runs import PREDICTIONS, Run, write_npz
+from zoo.runs import PREDICTIONS, Run, Status, write_npz
 from zoo.settings import quiet_tensorflow
 from zoo.training import checkpoints
 from zoo.training.assembly import Assembly, assemble
 from zoo.training.baselines import baselines
 from zoo.training.events import Listener, Message, Started
-from zoo.training.interrupts import uninterrupted
+from zoo.training.interrupts import DeferredInterrupts
 
 
 @dataclass(frozen=True)
@@ -42,25 +42,30 @@ class Session:
     metrics: tuple[Any, ...]
 
     def carry_out(self, began: float, *, resume: bool) -> Run:
-        """Trains, measures, writes everything; the run's status tells how it ended."""
+        """Trains, measures, writes everything; the run's status tells how it ended.
+
+        An interrupt counts after the step at hand: what is saved is whole, whenever it came and however often.
+        """
+        with DeferredInterrupts() as interrupts:
+            return self._carry_out(began, interrupts, resume=resume)
+
+    def _carry_out(self, began: float, interrupts: DeferredInterrupts, *, resume: bool) -> Run:
         try:
             with ThreadPoolExecutor(1, "baselines") as pool:
                 import sklearn.linear_model  # noqa: F401  # here: two threads importing at once can meet half-made modules
 
                 found = pool.submit(baselines, self.dataset, seed=self.config.training.seed)
-                assembly = self._fit(resume=resume)
-                self._conclude(assembly, found, began)
+                assembly = self._fit(interrupts, resume=resume)
+                self._conclude(assembly, found, interrupts, began)
         except KeyboardInterrupt as error:
-            with uninterrupted():
-                self.run.update(status="interrupted", seconds=time.monotonic() - began)
+            self.run.update(status="interrupted", seconds=time.monotonic() - began)
             kind = TerminatedRunError if isinstance(error, SigtermInterrupt) else InterruptedRunError
             raise kind(f"interrupted, saved in {self.run.path}: {self._way_on()}", run=self.run.path) from error
         except BaseException as error:
             diverged = isinstance(error, DivergedError)
             message = str(error) if diverged else f"{type(error).__name__}: {error}"
-            with uninterrupted():
-                status = "diverged" if diverged else "failed"
-                self.run.update(status=status, message=message, seconds=time.monotonic() - began)
+            status: Status = "diverged" if diverged else "failed"
+            self.run.update(status=status, message=message, seconds=time.monotonic() - began)
             if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's, which need not be imported here
                 raise ResourceError(
                     f"out of memory while training; take a smaller --batch-size or model ({self.run.path})",
@@ -75,7 +80,7 @@ class Session:
         resume = f"zoo train --resume {shlex.quote(str(self.run.path))}"
         return f"its weights, history and checkpoint are kept; go on with {resume}"
 
-    def _fit(self, *, resume: bool) -> Assembly:
+    def _fit(self, interrupts: DeferredInterrupts, *, resume: bool) -> Assembly:
         """The epochs; comes back when they are done or stopped early, saved however they end."""
         self.listener(Message("starting TensorFlow"))
         quiet_tensorflow()
@@ -95,12 +100,8 @@ class Session:
         self.listener(Started(self.run.path, epochs, first, assembly.steps, model.count_params(), loop.metric))
         try:
             if not loop.done:
-                self._epochs(assembly, first)
-        except BaseException:
-            with uninterrupted():
-                loop.save()
-            raise
-        with uninterrupted():
+                self._epochs(assembly, first, interrupts)
+        finally:
             loop.save()
         if loop.diverged:
             best = loop.progress.best_epoch
@@ -112,18 +113,22 @@ class Session:
             )
         return assembly
 
-    def _epochs(self, assembly: Assembly, first: int) -> None:
+    def _epochs(self, assembly: Assembly, first: int, interrupts: DeferredInterrupts) -> None:
         import keras
 
+        interrupts.check()
         # Last, so that a checkpoint holds what the caller's own callbacks did to the model and its optimizer.
-        snapshot = keras.callbacks.LambdaCallback(on_epoch_end=lambda _epoch, _logs: assembly.loop.snapshot())
+        last = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda *_, **__: interrupts.check(),
+            on_epoch_end=lambda *_, **__: assembly.loop.snapshot(),
+        )
         assembly.model.fit(
             assembly.samples,
             epochs=self.config.training.epochs,
             initial_epoch=first,
             verbose=0,
             shuffle=False,
-            callbacks=[assembly.loop, *self.callbacks, snapshot],
+            callbacks=[assembly.loop, *self.callbacks, last],
         )
 
     def _resume(self, assembly: Assembly) -> int:
@@ -135,10 +140,17 @@ class Session:
         assembly.loop.restore(arrays, state)
         return len(assembly.loop.progress.rows)
 
-    def _conclude(self, assembly: Assembly, found: Future[dict[str, dict[str, float]]], began: float) -> None:
+    def _conclude(
+        self,
+        assembly: Assembly,
+        found: Future[dict[str, dict[str, float]]],
+        interrupts: DeferredInterrupts,
+        began: float,
+    ) -> None:
         """Measures every split at the best and the last epoch; writes predictions, report and manifest."""
         from zoo.training.measure import Measured
 
+        interrupts.check()
         self.listener(Message("measuring the best and the last epoch, writing the report"))
         dataset, loop = self.dataset, assembly.loop
         best = loop.best_forward()
@@ -161,4 +173,5 @@ class Session:
         )
         self.run.manifest = replace(self.run.manifest, status="finished")  # on disk last, when the rest is there
         write_report(self.run)
+        interrupts.check()
         self.run.update(files=self.run.checksums(), seconds=time.monotonic() - began)
