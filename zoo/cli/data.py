@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import click
 
 from zoo.cards import DatasetCard
 from zoo.cli import emit, json_option, say
+from zoo.cli.table import aligned
 
 
 @click.group()
@@ -39,7 +39,7 @@ def list_sets(as_json: bool) -> None:
     described = [_describe(DATASETS.get(name)) for name in DATASETS]
     rows = [("NAME", "TASK", "SAMPLES", "WHERE", "WHAT")]
     rows += [(card["name"], card["task"], f"{card['samples']:,}", _where(card), card["summary"]) for card in described]
-    emit(described, _table(rows), as_json=as_json)
+    emit(described, aligned(rows), as_json=as_json)
 
 
 @command.command("info")
@@ -119,11 +119,4 @@ def _page(card: dict[str, Any]) -> str:
     elif not card["embedded"]:
         rows.append(("searched", ", ".join(str(Path(folder)) for folder in card["searched"])))
         rows.append(("next", f"zoo data fetch {card['name']}"))
-    return _table(rows)
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> str:
-    """Columns aligned to the left, two spaces between."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
+    return aligned(rows)
