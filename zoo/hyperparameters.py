@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from zoo.errors import UsageError
@@ -39,10 +39,6 @@ class Hyperparameter:
     choices: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     search: tuple[Value, ...] = ()
-
-    def with_default(self, default: Value) -> Hyperparameter:
-        """The same knob with another default."""
-        return replace(self, default=default)
 
     @property
     def range(self) -> str:

@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -77,6 +78,13 @@ def say(message: str) -> None:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value, last and alone on its line.")
+runs_option = click.option(
+    "--runs",
+    "root",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    help="Folder that names of runs are looked up in [default: ./runs].",
+)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo.cli import emit, json_option
+from zoo.cli import emit, json_option, runs_option
 
 if TYPE_CHECKING:
     from export.benchmarking import Result
@@ -18,14 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("artifacts", nargs=-1, required=True, metavar="ARTIFACT...")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads of each runtime.")
-@click.option(
-    "--runs",
-    "root",
-    type=click.Path(path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    help="Where runs are looked up by name.",
-)
+@runs_option
 @json_option
 def command(artifacts: tuple[str, ...], threads: int, root: Path, as_json: bool) -> None:
     """Measure bundles, .tflite and .keras files, SavedModels and runs.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli import emit, json_option, say
+from zoo.cli import emit, json_option, runs_option, say
 
 if TYPE_CHECKING:
     from zoo.inference import Evaluation
@@ -25,14 +25,9 @@ if TYPE_CHECKING:
     help="Of the training's own split.",
 )
 @click.option("--seed", type=int, metavar="N", help="Seed of the split, where the run is not around to tell.")
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default=Path("runs"),
-    help="Folder that names of runs are looked up in [default: ./runs].",
-)
+@runs_option
 @json_option
-def command(artifact: str, data: str | None, split: Any, seed: int | None, runs: Path, as_json: bool) -> None:
+def command(artifact: str, data: str | None, split: Any, seed: int | None, root: Path, as_json: bool) -> None:
     """Measure ARTIFACT: a run, a .keras file, a SavedModel, a .tflite file or a bundle.
 
     The data are those it was trained on, split as in training, so the test split is one it has not seen.
@@ -45,7 +40,7 @@ def command(artifact: str, data: str | None, split: Any, seed: int | None, runs:
     """
     from zoo.inference import evaluate
 
-    result = evaluate(artifact, data=data, split=split, seed=seed, runs=runs, on_event=say)
+    result = evaluate(artifact, data=data, split=split, seed=seed, runs=root, on_event=say)
     for note in result.notes:
         say(note)
     emit(asdict(result), _text(result), as_json=as_json)

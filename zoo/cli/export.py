@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from zoo.cli import emit, json_option, say
+from zoo.cli import emit, json_option, runs_option, say
 
 
 @click.command()
@@ -35,14 +35,7 @@ from zoo.cli import emit, json_option, say
 )
 @click.option("--keep-failed", is_flag=True, help="Keep the folder of an export that did not pass, as NAME.failed.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The bundle's folder.")
-@click.option(
-    "--runs",
-    "root",
-    type=click.Path(path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    help="Where runs are looked up by name.",
-)
+@runs_option
 @json_option
 def command(
     source: str,

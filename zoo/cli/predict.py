@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli import emit, json_option, say
+from zoo.cli import emit, json_option, runs_option, say
 
 if TYPE_CHECKING:
     from zoo.inference import Predictor
@@ -22,14 +22,9 @@ if TYPE_CHECKING:
     "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.csv", help="Write the answers there."
 )
 @click.option("--top", type=click.IntRange(min=1), default=1, metavar="N", help="The N best labels [default: 1].")
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default=Path("runs"),
-    help="Folder that names of runs are looked up in [default: ./runs].",
-)
+@runs_option
 @json_option
-def command(artifact: str, inputs: tuple[str, ...], out: Path | None, top: int, runs: Path, as_json: bool) -> None:
+def command(artifact: str, inputs: tuple[str, ...], out: Path | None, top: int, root: Path, as_json: bool) -> None:
     """Predict with ARTIFACT: a run, a .keras file, a SavedModel, a .tflite file or a bundle.
 
     INPUT is an image file or a folder of them, a CSV file whose columns match by name, or a .npy array of one sample
@@ -43,7 +38,7 @@ def command(artifact: str, inputs: tuple[str, ...], out: Path | None, top: int, 
     """
     from zoo.inference import Predictor, read_inputs
 
-    predictor = Predictor.open(artifact, runs=runs)
+    predictor = Predictor.open(artifact, runs=root)
     for note in predictor.notes:
         say(note)
     batches = predictor.stream(read_inputs(inputs, predictor.contract, on_event=say))

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import click
 
-from zoo.cli import emit, json_option
+from zoo.cli import emit, json_option, runs_option
 
 
 @click.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@click.option(
-    "--runs", "root", type=click.Path(path_type=Path), default=Path("runs"), help="Where runs are found by name."
-)
+@runs_option
 @json_option
 def command(runs: tuple[str, ...], root: Path, as_json: bool) -> None:
     """Write the HTML report of runs: a folder each, or a name for its latest finished run.

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from zoo.inference.contract import Contract
 from zoo.inference.predictor import Predictor
 
 SplitName = Literal["test", "validation", "train"]
-SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 
 
 @dataclass(frozen=True, kw_only=True)
