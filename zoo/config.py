@@ -14,13 +14,15 @@ import tomli_w
 from zoo.builders import BUILDERS, Builder, get_builder
 from zoo.cards import RecipeCard, Task
 from zoo.catalog import RECIPES
+from zoo.data.options import DATA, DataConfig
+from zoo.data.references import resolve_reference
 from zoo.errors import UsageError
-from zoo.hyperparameters import Hyperparameter, Value, choice, flag, integer, real, resolve
+from zoo.hyperparameters import Hyperparameter, Value, choice, flag, integer, knob_field, real, resolve
 from zoo.registry import suggest
 from zoo.settings import cpu_count
 
 SCHEMA_VERSION = 1
-EXAMPLES = {"name": "my-run", "recipe": "mnist-cnn", "builder": "mlp", "dataset": "iris"}
+EXAMPLES = {"name": "my-run", "recipe": "mnist-cnn", "builder": "mlp", "dataset": "iris", "test_data": "test.csv"}
 
 MAX_EPOCHS = 100_000
 
@@ -60,16 +62,12 @@ DEFAULT_LOSS: Mapping[Task, str] = {
 }
 
 
-def _knob(declared: Hyperparameter) -> Any:
-    return field(default=declared.default, metadata={"knob": declared})
-
-
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
     """How a model is trained; each field's declaration is its metadata."""
 
-    epochs: int = _knob(integer("epochs", 10, "passes over the training split", low=1, high=MAX_EPOCHS))
-    min_steps: int = _knob(
+    epochs: int = knob_field(integer("epochs", 10, "passes over the training split", low=1, high=MAX_EPOCHS))
+    min_steps: int = knob_field(
         integer(
             "min_steps",
             0,
@@ -78,7 +76,7 @@ class TrainingConfig:
             high=10_000_000,
         )
     )
-    batch_size: int | str = _knob(
+    batch_size: int | str = knob_field(
         integer(
             "batch_size",
             128,
@@ -90,12 +88,12 @@ class TrainingConfig:
             search=(32, 256),
         )
     )
-    optimizer: str = _knob(
+    optimizer: str = knob_field(
         choice(
             "optimizer", "adam", "how gradients become steps", tuple(OPTIMIZER_RATES), search=("adam", "adamw", "sgd")
         )
     )
-    learning_rate: float | str = _knob(
+    learning_rate: float | str = knob_field(
         real(
             "learning_rate",
             "auto",
@@ -107,7 +105,7 @@ class TrainingConfig:
             search=(1e-4, 1e-2),
         )
     )
-    schedule: str = _knob(
+    schedule: str = knob_field(
         choice(
             "schedule",
             "constant",
@@ -115,14 +113,14 @@ class TrainingConfig:
             ("constant", "cosine", "onecycle", "step", "plateau"),
         )
     )
-    weight_decay: float = _knob(
+    weight_decay: float = knob_field(
         real("weight_decay", 0.004, "decoupled weight decay of adamw", low=0.0, high=10.0, log=True)
     )
-    loss: str = _knob(choice("loss", "auto", "what is minimised; auto is the task's usual one", ("auto", *LOSSES)))
-    class_weights: str = _knob(
+    loss: str = knob_field(choice("loss", "auto", "what is minimised; auto is the task's usual one", ("auto", *LOSSES)))
+    class_weights: str = knob_field(
         choice("class_weights", "none", "balanced weighs each class by its rarity", ("none", "balanced"))
     )
-    patience: int = _knob(
+    patience: int = knob_field(
         integer(
             "patience",
             0,
@@ -131,7 +129,7 @@ class TrainingConfig:
             high=100_000,
         )
     )
-    monitor: str = _knob(
+    monitor: str = knob_field(
         choice(
             "monitor",
             "auto",
@@ -139,36 +137,19 @@ class TrainingConfig:
             ("auto", "loss", "accuracy", "macro_f1", "auc", "mae", "rmse", "r2"),
         )
     )
-    seed: int = _knob(integer("seed", 0, "makes weights, splits and order repeatable", low=0, high=2**31 - 1))
-    precision: str = _knob(
+    seed: int = knob_field(integer("seed", 0, "makes weights, splits and order repeatable", low=0, high=2**31 - 1))
+    precision: str = knob_field(
         choice(
             "precision", "float32", "arithmetic of training; saved models are float32", ("float32", "mixed_bfloat16")
         )
     )
-    threads: int = _knob(
+    threads: int = knob_field(
         integer("threads", 0, "cores for the arithmetic, part of repeatability; 0 is all there are", low=0, high=1024)
     )
-    tensorboard: bool = _knob(flag("tensorboard", True, "write TensorBoard logs"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataConfig:
-    """Which data, and how they are split; each field's declaration is its metadata."""
-
-    validation: float = _knob(
-        real("validation", 0.1, "fraction of the training data kept for decisions", low=0.01, high=0.5)
-    )
-    test: float = _knob(
-        real("test", 0.2, "fraction tested on, where the set has no official test split", low=0.01, high=0.5)
-    )
-    train_samples: int = _knob(
-        integer("train_samples", 0, "train on this many samples, drawn by class; 0 is all", low=0, high=10**9)
-    )
-    strict_data: bool = _knob(flag("strict_data", False, "refuse stand-in data"))
+    tensorboard: bool = knob_field(flag("tensorboard", True, "write TensorBoard logs"))
 
 
 TRAINING: tuple[Hyperparameter, ...] = tuple(entry.metadata["knob"] for entry in fields(TrainingConfig))
-DATA: tuple[Hyperparameter, ...] = tuple(entry.metadata["knob"] for entry in fields(DataConfig))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +159,7 @@ class RunConfig:
     Attributes:
         name: The run folder's name: the recipe, or builder and data.
         builder: A registered name, an entry point, or "module:function".
-        dataset: A registered data set's name.
+        dataset: A registered data set's name, or the absolute path of a file, a folder or a `data.toml`.
         hyperparameters: Of the builder, all of them.
     """
 
@@ -241,7 +222,7 @@ def configure(
     Args:
         target: A recipe's name, a path ending in `.toml`, a builder's name or "module:function".
         overrides: Knob to value, as text or typed: training, data and the builder's hyperparameters in one namespace.
-        data: A data set's name; replaces the recipe's own.
+        data: A data set's name or a path; replaces the recipe's own.
         name: The run folder's name.
 
     Raises:
@@ -252,9 +233,9 @@ def configure(
             raise UsageError(f"{what} = {given!r} is empty; give a name, or leave it away; see: zoo train --help")
     layers = _layers(target)
     if data is not None:
-        layers["dataset"] = data
+        layers["dataset"] = resolve_reference(data)
     if not layers.get("dataset"):
-        raise UsageError(f"{target!r} is a builder and needs data; add --data NAME, see: zoo data list")
+        raise UsageError(f"{target!r} is a builder and needs data; add --data NAME or PATH, see: zoo data list")
     builder = get_builder(layers["builder"])
     knobs = _sections(builder)
     if "epochs" in (overrides or {}):
@@ -263,6 +244,8 @@ def configure(
         if key not in knobs:
             raise UsageError(f"{target!r} has no knob {key!r}{suggest(key, knobs)}; see: zoo info {target}")
         layers[knobs[key]][key] = value
+    if layers["data"].get("test_data"):
+        layers["data"]["test_data"] = resolve_reference(str(layers["data"]["test_data"]))
     stem = Path(layers["dataset"]).stem
     default = layers["recipe"] if layers["recipe"] and data is None else f"{builder.card.name.split(':')[-1]}-{stem}"
     return RunConfig(
@@ -330,9 +313,7 @@ def _from_file(path: Path) -> dict[str, Any]:
     recipe = content.get("recipe")
     layers = _from_recipe(RECIPES.get(recipe)) if recipe else {"recipe": None, **{name: {} for name in tables}}
     layers |= {key: value for key, value in content.items() if key != "recipe"}
-    if "dataset" in tables["data"]:
-        layers["dataset"] = tables["data"].pop("dataset")
-        _check_text(path, "dataset", layers["dataset"])
+    layers |= _take_paths(path, tables["data"])
     if "epochs" in tables["training"]:
         tables["training"].setdefault("min_steps", 0)  # the recipe's is for its own epochs
     if "builder" not in layers:
@@ -341,6 +322,15 @@ def _from_file(path: Path) -> dict[str, Any]:
         layers[name] = {**layers[name], **table}
     layers.setdefault("name", path.stem)
     return layers
+
+
+def _take_paths(path: Path, data: dict[str, Any]) -> dict[str, str]:
+    """Makes a file's references absolute, from its own folder; takes the data set out, for it is no knob."""
+    for key in ("dataset", "test_data"):
+        if data.get(key, "") != "":
+            _check_text(path, key, data[key])
+            data[key] = resolve_reference(data[key], path.absolute().parent)
+    return {"dataset": data.pop("dataset")} if "dataset" in data else {}
 
 
 def _check_text(path: Path, key: str, value: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -29,9 +30,17 @@ class UsageError(ZooError):
 
 
 class DataError(ZooError):
-    """Data that is missing, damaged or not what it should be."""
+    """Data that is missing, damaged or not what it should be.
+
+    Attributes:
+        problems: Every problem found, a line each, where there was more than one to find.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, *, run: Path | None = None, problems: Sequence[str] = ()) -> None:
+        super().__init__(message, run=run)
+        self.problems = tuple(problems)
 
 
 class ModelError(ZooError):

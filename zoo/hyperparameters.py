@@ -5,9 +5,11 @@ Builders, the training configuration, the command line, `zoo info` and the searc
 
 from __future__ import annotations
 
+import csv
+import io
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from zoo.errors import UsageError
@@ -30,7 +32,7 @@ class Hyperparameter:
     """
 
     name: str
-    type: Literal["int", "float", "bool", "choice"]
+    type: Literal["int", "float", "bool", "choice", "text", "names"]
     default: Value
     help: str
     low: float | None = None
@@ -47,6 +49,8 @@ class Hyperparameter:
             return "true or false"
         if self.type == "choice":
             return ", ".join(self.choices)
+        if self.type in ("text", "names"):
+            return "text" if self.type == "text" else "names with commas between them"
         low, high = (self._bound(bound) for bound in (self.low, self.high))
         if low and high:
             text = f"{low} to {high}"
@@ -76,8 +80,10 @@ class Hyperparameter:
 
     def _convert(self, value: object) -> Value | None:
         """The value in this knob's type, or None where it has no meaning there."""
-        if isinstance(value, str) and (value in self.words or self.type == "choice"):
-            return value
+        if self.type == "names" and isinstance(value, (list, tuple)):
+            return join_names([str(name) for name in value])
+        if isinstance(value, str) and (value in self.words or self.type in ("choice", "text", "names")):
+            return value.strip() if self.type in ("text", "names") else value
         if self.type == "bool":
             spoken = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
             return value if isinstance(value, bool) else spoken.get(str(value).lower())
@@ -92,6 +98,8 @@ class Hyperparameter:
         return int(number) if self.type == "int" else number
 
     def _allowed(self, value: Value) -> bool:
+        if self.type in ("text", "names"):
+            return isinstance(value, str)
         if isinstance(value, str):
             return value in self.words or value in self.choices
         low = -math.inf if self.low is None else self.low
@@ -117,6 +125,39 @@ def choice(name: str, default: str, help: str, choices: tuple[str, ...], **kwarg
 def flag(name: str, default: bool, help: str) -> Hyperparameter:
     """Declares a yes or no."""
     return Hyperparameter(name=name, type="bool", default=default, help=help)
+
+
+def text(name: str, help: str, default: str = "") -> Hyperparameter:
+    """Declares free text, such as a path or the name of a column."""
+    return Hyperparameter(name=name, type="text", default=default, help=help)
+
+
+def names(name: str, help: str) -> Hyperparameter:
+    """Declares a list of names; as text with commas between them, quoted where a name has a comma."""
+    return Hyperparameter(name=name, type="names", default="", help=help)
+
+
+def knob_field(declared: Hyperparameter) -> Any:
+    """A dataclass field with the knob's default; the declaration is its metadata."""
+    return field(default=declared.default, metadata={"knob": declared})
+
+
+def split_names(given: str) -> tuple[str, ...]:
+    """The names of a `names` knob, in order.
+
+    Example:
+        >>> split_names('age, "income, yearly"')
+        ('age', 'income, yearly')
+    """
+    found = next(csv.reader([given], skipinitialspace=True), [])
+    return tuple(name.strip() for name in found if name.strip())
+
+
+def join_names(given: Sequence[str]) -> str:
+    """The text of a `names` knob; the inverse of `split_names`."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(given)
+    return line.getvalue()
 
 
 def resolve(declared: Iterable[Hyperparameter], given: Mapping[str, object], owner: str) -> dict[str, Value]:

@@ -34,11 +34,95 @@ def apply(steps: Sequence[Step], samples: np.ndarray) -> np.ndarray:
     return samples
 
 
-def fit_standardise(samples: np.ndarray) -> Dict[str, Any]:
+def fit_encode(schema: Sequence[Mapping[str, Any]], rows: np.ndarray, missing: Sequence[str] = ()) -> Dict[str, Any]:
+    """Fits the step that turns raw table rows into numbers a model can take.
+
+    Args:
+        schema: A mapping for each raw column: "name", "type" ("number", "category" with "values", or "date" with
+            "formats"), and whatever else `zoo.rows.convert` reads.
+        rows: Raw rows of the training split, (n, columns) float64; see `zoo.rows`.
+        missing: Cells that mean missing besides the usual ones, kept for whoever reads files.
+
+    Returns:
+        The step; each of its columns has a "fill" (median of a number or a date) and says with "indicator" whether
+        training rows were missing, which makes a feature of its own.
+    """
+    columns = []
+    for column, values in zip(schema, np.asarray(rows, np.float64).T):
+        known = values[~np.isnan(values)]
+        fitted = {**column, "indicator": bool(known.size < values.size)}
+        if column["type"] != "category":
+            fitted["fill"] = float(np.median(known)) if known.size else 0.0
+        if column["type"] == "date":
+            fitted["parts"] = [name for name in _PARTS if np.unique(_PARTS[name](known)).size > 1]
+        columns.append(fitted)
+    return {"step": "encode", "columns": columns, "missing": list(missing)}
+
+
+def encode(samples: np.ndarray, step: Step) -> np.ndarray:
+    """Raw table rows, (n, columns) float64, to features, (n, features) float64.
+
+    A number is itself, its fill where it is missing; a category one feature for each of its values, all zero where it
+    is unseen; a date elapsed days and what else `fit_encode` found in it. Missing cells of a column that had some in
+    training add a feature that is 1 there.
+    """
+    if samples.ndim != 2 or samples.shape[1] != len(step["columns"]):
+        raise ValueError(f"rows have shape {samples.shape}; expected (n, {len(step['columns'])})")
+    rows = np.asarray(samples, np.float64)
+    features = [part for column, values in zip(step["columns"], rows.T) for part in _encode(values, column)]
+    return np.stack(features, axis=1) if features else np.zeros((len(rows), 0))
+
+
+def feature_names(step: Step) -> List[str]:
+    """Names of the features that `encode` makes, in order."""
+    names = []
+    for column in step["columns"]:
+        name = column["name"]
+        if column["type"] == "category":
+            names += [f"{name}={value}" for value in column["values"]]
+        elif column["type"] == "date":
+            names += [f"{name} {part}" for part in column["parts"]]
+        else:
+            names.append(name)
+        if column["indicator"]:
+            names.append(f"{name} missing")
+    return names
+
+
+def _encode(values: np.ndarray, column: Mapping[str, Any]) -> List[np.ndarray]:
+    absent = np.isnan(values)
+    if column["type"] == "category":
+        found = [(values == code).astype(np.float64) for code in range(len(column["values"]))]
+    else:
+        filled = np.where(absent, column["fill"], values)
+        found = [_PARTS[part](filled) for part in column["parts"]] if column["type"] == "date" else [filled]
+    return [*found, absent.astype(np.float64)] if column["indicator"] else found
+
+
+def _month(days: np.ndarray) -> np.ndarray:
+    """Months since January 1970, whole."""
+    return np.asarray(np.floor(days).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64))
+
+
+_TURN = 2 * np.pi
+_PARTS: Dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "days": lambda days: days,
+    "month_sin": lambda days: np.sin(_TURN * (_month(days) % 12) / 12),
+    "month_cos": lambda days: np.cos(_TURN * (_month(days) % 12) / 12),
+    "weekday_sin": lambda days: np.sin(_TURN * ((np.floor(days) + 3) % 7) / 7),  # 1970-01-01 was a Thursday
+    "weekday_cos": lambda days: np.cos(_TURN * ((np.floor(days) + 3) % 7) / 7),
+    "hour_sin": lambda days: np.sin(_TURN * (days % 1)),
+    "hour_cos": lambda days: np.cos(_TURN * (days % 1)),
+}
+
+
+def fit_standardise(samples: np.ndarray, plain: Sequence[int] = ()) -> Dict[str, Any]:
     """Fits per-column standardisation on training samples, `x * scale + offset`.
 
     Args:
         samples: Float array, last axis the columns. A constant column keeps a scale of 1.
+        plain: Columns that are left as they are, such as features of 0 and 1: a rare one, standardised, would be so
+            large that the one scale of an int8 input left nothing for the others.
 
     Returns:
         The step, with `scale` and `offset` per column.
@@ -47,7 +131,9 @@ def fit_standardise(samples: np.ndarray) -> Dict[str, Any]:
     mean, deviation = rows.mean(axis=0), rows.std(axis=0)
     deviation = np.where(deviation < 1e-12 * np.maximum(np.abs(mean), 1.0), 1.0, deviation)
     scale = 1.0 / deviation
-    return {"step": "standardise", "scale": scale.tolist(), "offset": (-mean * scale).tolist()}
+    offset = -mean * scale
+    scale[list(plain)], offset[list(plain)] = 1.0, 0.0
+    return {"step": "standardise", "scale": scale.tolist(), "offset": offset.tolist()}
 
 
 def standardise(samples: np.ndarray, step: Step) -> np.ndarray:
@@ -110,13 +196,32 @@ def _resize_weights(old: int, new: int) -> np.ndarray:
 
 
 def invert_target(predictions: np.ndarray, output: Mapping[str, Any]) -> np.ndarray:
-    """Model outputs in target units: `(y - offset) / scale` where a regression's targets were standardised."""
+    """Model outputs in target units: `(y - offset) / scale` where a regression's targets were standardised.
+
+    With "transform" log1p, what was standardised was log(1 + target).
+    """
     if not output.get("scale"):
         return predictions
     scale, offset = np.asarray(output["scale"], np.float64), np.asarray(output["offset"], np.float64)
-    return ((predictions.astype(np.float64) - offset) / scale).astype(np.float32)
+    values = (predictions.astype(np.float64) - offset) / scale
+    return (np.expm1(values) if output.get("transform") == "log1p" else values).astype(np.float32)
 
 
-STEPS: Dict[str, Callable[[np.ndarray, Step], np.ndarray]] = {"standardise": standardise, "image": image}
+STEPS: Dict[str, Callable[[np.ndarray, Step], np.ndarray]] = {
+    "encode": encode,
+    "standardise": standardise,
+    "image": image,
+}
 
-__all__: List[str] = ["STEPS", "Step", "apply", "fit_standardise", "image", "invert_target", "standardise"]
+__all__: List[str] = [
+    "STEPS",
+    "Step",
+    "apply",
+    "encode",
+    "feature_names",
+    "fit_encode",
+    "fit_standardise",
+    "image",
+    "invert_target",
+    "standardise",
+]

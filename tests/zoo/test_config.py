@@ -3,7 +3,8 @@ import tomllib
 import pytest
 
 from zoo.catalog import RECIPES
-from zoo.config import DATA, OPTIMIZER_RATES, TRAINING, configure
+from zoo.config import OPTIMIZER_RATES, TRAINING, configure
+from zoo.data.options import DATA
 from zoo.errors import UsageError
 
 

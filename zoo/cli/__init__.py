@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -94,7 +94,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     try:
         cli.main([word for word in words if word != "--debug"], prog_name="zoo", standalone_mode=False)
     except ZooError as error:
-        _fail(str(error), error.exit_code, words)
+        _fail(str(error), error.exit_code, words, getattr(error, "problems", ()))
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         sys.exit(error.exit_code)
@@ -139,13 +139,16 @@ def _help_hint(error: click.ClickException) -> str:
     return f"; see: {context.command_path} --help" if context is not None else ""
 
 
-def _fail(message: str, code: int, words: list[str]) -> NoReturn:
+def _fail(message: str, code: int, words: list[str], problems: Sequence[str] = ()) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # all is saved; a late Ctrl-C must not change the exit code
     if "--debug" in words:
         traceback.print_exc()
     line = " ".join(message.split())
     if "--json" in words:
-        click.echo(json.dumps({"error": line, "exit_code": code}))
+        more = {"problems": list(problems)} if problems else {}
+        click.echo(json.dumps({"error": line, "exit_code": code, **more}))
     click.echo(f"zoo: {line}", err=True)
+    for problem in problems:
+        click.echo(f"  {problem}", err=True)
     sys.exit(code)

@@ -35,8 +35,9 @@ def command(name: str, as_json: bool) -> None:
 def _recipe(name: str) -> dict[str, Any]:
     from zoo.builders import get_builder
     from zoo.catalog import RECIPES
-    from zoo.config import DATA, TRAINING, configure
+    from zoo.config import TRAINING, configure
     from zoo.data import DATASETS
+    from zoo.data.options import DATA
     from zoo.results import measured
 
     card, config = RECIPES.get(name), configure(name)

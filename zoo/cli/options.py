@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import click
 
-from zoo.config import DATA, TRAINING
+from zoo.config import TRAINING
+from zoo.data.options import DATA
 from zoo.errors import UsageError
 from zoo.hyperparameters import ACTIVATION, DROPOUT, L1, L2, Hyperparameter
 
@@ -26,29 +27,59 @@ FLAGS = (
     "loss",
     "seed",
     "precision",
-    "train_samples",
-    "strict_data",
 )
 """Knobs with a flag of their own; every other one is `--set KEY=VALUE`."""
 
 
+DATA_FLAGS: Mapping[str, tuple[str, str]] = {
+    "strict_data": ("--strict-data", ""),
+    "target": ("--target", "COLUMN|INDEX"),
+    "task": ("--task", "TASK"),
+    "columns": ("--columns", "A,B"),
+    "drop": ("--drop", "C,D"),
+    "missing_values": ("--missing-values", "X,Y"),
+    "split": ("--split", "HOW"),
+    "test_data": ("--test", "PATH"),
+    "label_from": ("--label-from", "WHERE"),
+    "group_from": ("--group-from", "WHERE"),
+    "target_transform": ("--target-transform", "HOW"),
+    "train_samples": ("--train-samples", "N"),
+}
+"""Knobs of the data with a flag of their own, the flag and what stands for its value."""
+
+
 def knob_options(function: F) -> F:
     """Adds a flag for each of FLAGS; its value is text, validated where the knob is declared."""
-    declared = {knob.name: knob for knob in (*TRAINING, *DATA, DROPOUT, L1, L2, ACTIVATION)}
+    declared = {knob.name: knob for knob in (*TRAINING, DROPOUT, L1, L2, ACTIVATION)}
     for name in reversed(FLAGS):
         function = _option(declared[name])(function)
     return function
 
 
-def _option(knob: Hyperparameter) -> Callable[[F], F]:
-    flag = f"--{knob.name.replace('_', '-')}"
+def data_option(function: F) -> F:
+    """Adds `--data`."""
+    help_text = "Data: a set's name (zoo data list), a file or folder of your own, or a data.toml (zoo data check)."
+    return click.option("--data", metavar="NAME|PATH", help=help_text)(function)
+
+
+def data_options(function: F) -> F:
+    """Adds a flag for each of DATA_FLAGS; values are text, None where a flag was not given."""
+    declared = {knob.name: knob for knob in DATA}
+    for name, (flag, metavar) in reversed(tuple(DATA_FLAGS.items())):
+        function = _option(declared[name], flag, metavar)(function)
+    return function
+
+
+def _option(knob: Hyperparameter, flag: str = "", metavar: str = "") -> Callable[[F], F]:
+    flag = flag or f"--{knob.name.replace('_', '-')}"
     if knob.type == "bool":
         return click.option(
             flag, knob.name, flag_value="true", default=None, help=f"{knob.help[0].upper()}{knob.help[1:]}."
         )
-    metavar = {"int": "N", "float": "X"}.get(knob.type, "NAME")
-    described = f"{knob.help[0].upper()}{knob.help[1:]} ({knob.range})."
-    return click.option(flag, knob.name, metavar="|".join((metavar, *knob.words)), help=described)
+    metavar = metavar or {"int": "N", "float": "X"}.get(knob.type, "NAME")
+    described = f"{knob.help[0].upper()}{knob.help[1:]}"
+    allowed = "" if knob.type in ("text", "names") else f" ({knob.range})"
+    return click.option(flag, knob.name, metavar="|".join((metavar, *knob.words)), help=f"{described}{allowed}.")
 
 
 def overrides(options: dict[str, Any], sets: Iterable[str]) -> dict[str, Any]:

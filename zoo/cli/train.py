@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from zoo.cli import emit, json_option
-from zoo.cli.options import knob_options, overrides
+from zoo.cli.options import data_option, data_options, knob_options, overrides
 from zoo.errors import UsageError
 
 
 @click.command("train")
-@click.argument("target", required=False, metavar="NAME|FILE.toml|BUILDER")
-@click.option("--data", metavar="NAME", help="Data set, for a builder or in place of a recipe's; see: zoo data list.")
+@click.argument("recipe", required=False, metavar="NAME|FILE.toml|BUILDER")
+@data_option
+@data_options
 @knob_options
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any other knob; zoo info NAME lists them all.")
 @click.option("--name", help="Name of the run's folder; by default the recipe's.")
@@ -25,7 +26,7 @@ from zoo.errors import UsageError
 )
 @json_option
 def command(
-    target: str | None,
+    recipe: str | None,
     data: str | None,
     sets: tuple[str, ...],
     name: str | None,
@@ -43,19 +44,21 @@ def command(
       zoo train mnist-cnn
       zoo train mnist-cnn --epochs 5 --dropout 0.4 --set filters=32
       zoo train mlp --data iris --optimizer sgd --batch-size full
+      zoo train convnet --data photos/
+      zoo train mlp --data houses.csv --target price --split time:sold
       zoo train runs/mnist-cnn/20260101T120000.123456Z-1a2b/config.toml
     """
     import psutil
 
     from zoo.cli.display import TrainingDisplay, closing
 
-    if target is None and resume is None:
+    if recipe is None and resume is None:
         raise UsageError("give a recipe, a TOML file or a builder, or else --resume RUN; see: zoo list")
     given = overrides(options, sets)
     with TrainingDisplay() as display:
         from zoo.training.trainer import train
 
-        run = train(target, data=data, out=out, name=name, resume=resume, on_event=display.show, **given)
+        run = train(recipe, data=data, out=out, name=name, resume=resume, on_event=display.show, **given)
     seconds = time.time() - psutil.Process().create_time()
     manifest = run.manifest
     value = {

@@ -7,6 +7,8 @@ import numpy as np
 from zoo.data.dataset import Raw
 from zoo.errors import DataError
 
+CHUNK = 65_536
+
 
 def check(raw: Raw, name: str) -> None:
     """Refuses raw data that no model could be trained on.
@@ -27,25 +29,28 @@ def check(raw: Raw, name: str) -> None:
             raise DataError(
                 f"{name} has {len(samples)} {part}samples and {len(targets)} targets; expected as many of each"
             )
-        _check_finite(samples, raw.columns, f"{name}, {part}row")
+        _check_finite(samples, raw.columns, f"{name}, {part}row", gaps=bool(raw.schema))
         _check_finite(targets.reshape(len(targets), -1), raw.labels, f"{name}, {part}target of row")
         if raw.task in ("binary", "multiclass"):
             _check_classes(targets, raw, f"{name}, {part}target of row")
 
 
-def _check_finite(values: np.ndarray, columns: tuple[str, ...], where: str) -> None:
+def _check_finite(values: np.ndarray, columns: tuple[str, ...], where: str, *, gaps: bool = False) -> None:
+    """Raises DataError at the first number that is not finite; with `gaps`, NaN is a missing value and allowed."""
     if not np.issubdtype(values.dtype, np.floating):
         return
-    finite = np.isfinite(values)
-    if finite.all():
-        return
-    position = np.argwhere(~finite)[0]
-    row, column = int(position[0]), int(position[-1])
-    name = repr(columns[column]) if column < len(columns) else str(column)
-    raise DataError(
-        f"{where} {row}, column {name} is {values[tuple(position)]}; expected a finite number "
-        f"({np.count_nonzero(~finite)} values are not); correct or drop these rows"
-    )
+    for start in range(0, len(values), CHUNK):
+        chunk = np.asarray(values[start : start + CHUNK])
+        finite = ~np.isinf(chunk) if gaps else np.isfinite(chunk)
+        if finite.all():
+            continue
+        position = np.argwhere(~finite)[0]
+        row, column = int(position[0]), int(position[-1])
+        name = repr(columns[column]) if column < len(columns) else str(column)
+        raise DataError(
+            f"{where} {start + row}, column {name} is {chunk[tuple(position)]}; expected a finite number; correct or "
+            "drop such rows"
+        )
 
 
 def _check_classes(targets: np.ndarray, raw: Raw, where: str) -> None:

@@ -10,6 +10,68 @@ import numpy as np
 
 from zoo import preprocessing
 from zoo.cards import DataIdentity, InputSpec, Kind, OutputSpec, Task
+from zoo.data.findings import Finding
+
+IN_MEMORY_BYTES = 512 * 1024 * 1024
+"""Model inputs of a split up to this size are made once and kept; larger ones are made anew for each batch."""
+
+
+class Selection:
+    """Rows of an array on disk, in an order of their own, read when they are asked for.
+
+    Args:
+        source: A `np.memmap`, first axis the samples.
+        indices: Rows of it.
+
+    Attributes:
+        shape: As the array of these rows would have.
+    """
+
+    def __init__(self, source: np.ndarray, indices: np.ndarray) -> None:
+        self._source, self._indices = source, indices
+        self.shape: tuple[int, ...] = (len(indices), *source.shape[1:])
+        self.dtype: np.dtype[Any] = source.dtype
+        self.ndim = source.ndim
+        self.nbytes = len(indices) * int(np.prod(source.shape[1:], dtype=np.int64)) * source.dtype.itemsize
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, chosen: slice | np.ndarray) -> np.ndarray:
+        """Rows in memory: a slice, or positions."""
+        wanted = self._indices[chosen]
+        order = np.argsort(wanted, kind="stable")  # read in the order of the file
+        rows = np.empty((len(wanted), *self.shape[1:]), self.dtype)
+        rows[order] = self._source[wanted[order]]
+        return rows
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[slice(None)], dtype)
+
+    def take(self, positions: np.ndarray) -> Selection:
+        """These rows of this selection, still on disk."""
+        return Selection(self._source, self._indices[positions])
+
+
+Samples = np.ndarray | Selection
+
+
+class ModelInputs:
+    """What the model is fed, made from raw samples when it is asked for.
+
+    Args:
+        samples: Raw.
+        steps: Between them and the model.
+    """
+
+    def __init__(self, samples: Samples, steps: Sequence[Mapping[str, Any]]) -> None:
+        self._samples, self._steps = samples, steps
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, chosen: slice | np.ndarray) -> np.ndarray:
+        return preprocessing.apply(self._steps, np.asarray(self._samples[chosen]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,12 +79,24 @@ class Raw:
     """Arrays as a loader returns them, before anything was split or fitted.
 
     Attributes:
-        samples: (n, height, width[, channels]) uint8 pixels, or (n, columns) numbers.
+        samples: (n, height, width[, channels]) uint8 pixels, or (n, columns) raw numbers as in `zoo.rows`; a
+            `np.memmap` where they are too many for the memory.
         targets: (n,) integer classes for binary and multiclass, (n, labels) of 0 and 1, (n, targets) in target units.
         labels: Class, label or target names.
         columns: Names along the last axis of a table.
+        schema: Of a table's columns, see `zoo.preprocessing.fit_encode`; empty where all are numbers.
+        missing: Cells of a table that mean missing, besides the usual ones.
         test_samples: The official test split, where the set has one.
         stand_in: Where these samples came from, if they are not the real set's; empty otherwise.
+        parts: (n,) int8 split of each sample where the data say it: an index of `PARTS`, -1 where they do not.
+        groups: (n,) int64; samples of one group never straddle splits.
+        times: (n,) float64; the test split is later than the validation split, that later than the training split.
+        names: Where each sample comes from, a path or a line, for messages; empty where nobody knows.
+        digests: (n,) uint64, equal for equal samples; None to make them from the samples.
+        test_digests: Likewise of the test samples.
+        sha256: Of the files, where that is quicker than of the arrays.
+        target_transform: What a regression is trained on: "standard", "log1p" or "none".
+        findings: What is worth knowing; none of them is an error.
     """
 
     samples: np.ndarray
@@ -31,24 +105,46 @@ class Raw:
     task: Task
     labels: tuple[str, ...]
     columns: tuple[str, ...] = ()
+    schema: tuple[Mapping[str, Any], ...] = ()
+    missing: tuple[str, ...] = ()
     test_samples: np.ndarray | None = None
     test_targets: np.ndarray | None = None
     stand_in: str = ""
+    parts: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    times: np.ndarray | None = None
+    names: Sequence[str] = ()
+    digests: np.ndarray | None = None
+    test_digests: np.ndarray | None = None
+    sha256: str = ""
+    target_transform: str = "standard"
+    findings: tuple[Finding, ...] = ()
+
+
+PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
 class Split:
-    """Raw samples and their targets in target units, in a fixed order."""
+    """Raw samples and their targets in target units, in a fixed order.
 
-    samples: np.ndarray
+    Attributes:
+        samples: In memory, or a `Selection` of rows on disk; `np.asarray` of it is the array.
+    """
+
+    samples: Samples
     targets: np.ndarray
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def take(self, indices: np.ndarray) -> Split:
-        """The samples at these positions."""
-        return Split(self.samples[indices], self.targets[indices])
+        """The samples at these positions; those on disk stay there."""
+        samples = self.samples
+        if isinstance(samples, np.memmap):
+            samples = Selection(samples, np.arange(len(samples)))
+        kept = samples.take(indices) if isinstance(samples, Selection) else samples[indices]
+        return Split(kept, self.targets[indices])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +153,9 @@ class Dataset:
 
     Attributes:
         steps: Preprocessing in order, fitted on the training split alone; see `zoo.preprocessing`.
-        target_transform: `{"scale": [...], "offset": [...]}` of standardised regression targets; empty otherwise.
+        target_transform: `{"scale": [...], "offset": [...]}` of standardised regression targets, with
+            `"transform": "log1p"` where their logarithms were; empty otherwise.
+        findings: What is worth knowing about the data.
     """
 
     input: InputSpec
@@ -68,10 +166,18 @@ class Dataset:
     identity: DataIdentity
     steps: Sequence[Mapping[str, Any]] = ()
     target_transform: Mapping[str, Any] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
     def inputs(self, split: Split) -> np.ndarray:
-        """What the model is fed: the steps applied to a split's raw samples, first axis the batch."""
-        return preprocessing.apply(self.steps, split.samples)
+        """What the model is fed, all in memory: the steps applied to a split's raw samples, first axis the batch."""
+        return preprocessing.apply(self.steps, np.asarray(split.samples))
+
+    def model_inputs(self, split: Split) -> np.ndarray | ModelInputs:
+        """What the model is fed, by slice or positions: an array where it is small, else made when it is asked for."""
+        width = int(np.prod(self.input.shape, dtype=np.int64)) * np.dtype(self.input.dtype).itemsize
+        if len(split) * width <= IN_MEMORY_BYTES:
+            return self.inputs(split)
+        return ModelInputs(split.samples, self.steps)
 
     def model_targets(self, split: Split) -> np.ndarray:
         """Targets as the loss sees them: (n,) int32 classes, (n, 1) float32 for binary, standardised for regression."""
@@ -80,6 +186,8 @@ class Dataset:
             return targets.astype(np.int32)
         if self.target_transform:
             scale, offset = self.target_transform["scale"], self.target_transform["offset"]
+            if self.target_transform.get("transform") == "log1p":
+                targets = np.log1p(targets)
             targets = targets * np.asarray(scale) + np.asarray(offset)
         return targets.reshape(len(targets), -1).astype(np.float32)
 

@@ -6,6 +6,8 @@ import hashlib
 
 import numpy as np
 
+CHUNK = 4096
+
 
 def digest(*arrays: np.ndarray | None) -> str:
     """One sha256 over arrays in order: shape, kind of number and bytes; None counts as absent."""
@@ -14,23 +16,36 @@ def digest(*arrays: np.ndarray | None) -> str:
         if array is None:
             continue
         state.update(f"{array.dtype.str}{array.shape}".encode())
-        state.update(array.tobytes())
+        for start in range(0, len(array), CHUNK):
+            state.update(np.ascontiguousarray(array[start : start + CHUNK]).data)
     return state.hexdigest()
 
 
-def row_digests(samples: np.ndarray) -> list[bytes]:
-    """A digest of each sample; equal samples, and only they, have equal ones.
+def row_digests(samples: np.ndarray) -> np.ndarray:
+    """A digest of each sample, (n,) uint64; equal samples have equal ones, others but by a chance of 1 in 2**64.
 
     Args:
-        samples: First axis the batch; -0.0 counts as 0.0.
+        samples: First axis the batch; -0.0 counts as 0.0. Read in chunks, so that it may lie on disk.
     """
-    plain = samples + 0.0 if np.issubdtype(samples.dtype, np.floating) else samples
-    content = memoryview(np.ascontiguousarray(plain).tobytes())
-    width = len(content) // max(len(samples), 1)
-    return [hashlib.sha256(content[start : start + width]).digest() for start in range(0, len(content), width)]
+    digests = np.empty(len(samples), np.uint64)
+    for start in range(0, len(samples), CHUNK):
+        chunk = np.asarray(samples[start : start + CHUNK])
+        plain = chunk + 0.0 if np.issubdtype(chunk.dtype, np.floating) else chunk
+        rows = np.ascontiguousarray(plain).reshape(len(plain), -1).view(np.uint8)
+        for at, row in enumerate(rows):
+            digests[start + at] = int.from_bytes(hashlib.blake2b(row.data, digest_size=8).digest(), "little")
+    return digests
 
 
-def count_duplicates(test: np.ndarray, *others: np.ndarray) -> int:
-    """Test samples that stand, exactly equal, in any of the other splits."""
-    known = {row for samples in others for row in row_digests(samples)}
-    return sum(row in known for row in row_digests(test))
+def conflicts(digests: np.ndarray, targets: np.ndarray) -> list[np.ndarray]:
+    """Groups of equal samples whose targets differ: positions in each group, ascending.
+
+    Args:
+        digests: (n,) uint64 of the samples.
+        targets: (n, ...) as loaded.
+    """
+    order = np.argsort(digests, kind="stable")
+    starts = np.flatnonzero(np.diff(digests[order]) != 0) + 1
+    groups = (group for group in np.split(order, starts) if len(group) > 1)
+    flat = targets.reshape(len(targets), -1)
+    return [group for group in groups if (flat[group] != flat[group[0]]).any()]

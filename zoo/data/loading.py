@@ -1,4 +1,4 @@
-"""From a data set's name to splits ready for training."""
+"""From the name of a data set, or the path of one's own, to splits ready for training."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from zoo import preprocessing
 from zoo.cards import DataIdentity, DatasetCard, InputSpec, OutputSpec
 from zoo.data.catalog import DATASETS
 from zoo.data.checks import check
-from zoo.data.dataset import Dataset, Raw, Split
-from zoo.data.identity import count_duplicates, digest
-from zoo.data.splits import divide, subset
-from zoo.errors import UsageError
+from zoo.data.dataset import PARTS, Dataset, Raw, Split
+from zoo.data.findings import Finding
+from zoo.data.identity import conflicts, digest, row_digests
+from zoo.data.options import FILE_ONLY, DataConfig, data_config
+from zoo.data.splits import divide, divide_by_group, divide_by_time, subset
+from zoo.errors import DataError, UsageError
 from zoo.registry import load_object
 
 _TEST_STREAM, _VALIDATION_STREAM, _SUBSET_STREAM = 1, 2, 3  # so that one draw does not mirror another
+FIT_ROWS = 500_000
+"""Training rows that the steps of a table are fitted on at most, drawn by chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,38 +43,48 @@ def load(
     name: str,
     *,
     seed: int,
-    validation: float = 0.1,
-    test: float = 0.2,
-    train_samples: int | None = None,
-    strict: bool = False,
     on_event: Callable[[str], None] | None = None,
+    config: DataConfig | None = None,
+    **options: object,
 ) -> Dataset:
-    """Loads a data set by name, split and with its preprocessing fitted on the training split.
+    """Loads a data set, split and with its preprocessing fitted on the training split.
 
     Args:
-        name: As `zoo data list` shows it.
+        name: As `zoo data list` shows it, or the path of a file or folder of one's own, or of a `data.toml`.
         seed: Of the splits and the subset.
-        validation: Share of what is not test that becomes the validation split.
-        test: Share of the whole that becomes the test split, where the set has no official one.
-        train_samples: Trains on a subset of so many samples, classes in proportion; None on all.
-        strict: Refuses a stand-in.
-        on_event: Told, in one line each, of downloads, a stand-in, duplicates.
+        on_event: Told, in one line each, of downloads, a stand-in, duplicates; what should alarm begins "WARNING".
+        config: How to read and split it.
+        **options: Knobs of `zoo.data.options.DataConfig`, in place of a `config`.
 
     Raises:
-        UsageError: An unknown name, or a fraction or number that is not possible.
+        UsageError: An unknown name, knob or value, or a fraction or number that is not possible.
         DataError: Data that is missing, damaged, or has too few samples of a class.
 
     Example:
         >>> zoo.data.load("iris", seed=1).train.samples.shape
         (108, 4)
+        >>> zoo.data.load("houses.csv", seed=1, target="price").output.task
+        'regression'
     """
+    config = config or data_config(**options)
+    if name in DATASETS:
+        raw = _registered(name, config, on_event)
+    else:
+        from zoo.data.own import load_path
+
+        raw = load_path(name, config, on_event=on_event)
+    return prepare(raw, name, seed=seed, config=config, on_event=on_event)
+
+
+def _registered(name: str, config: DataConfig, on_event: Callable[[str], None] | None) -> Raw:
+    given = [key for key in FILE_ONLY if getattr(config, key) != getattr(DataConfig(), key)]
+    if given:
+        raise UsageError(f"{', '.join(given)} say how files of your own are read; {name} is a data set known by name")
     card = DATASETS.get(name)
-    raw: Raw = load_object(card.loader)(LoadRequest(card=card, strict=strict, on_event=on_event))
+    raw: Raw = load_object(card.loader)(LoadRequest(card=card, strict=config.strict_data, on_event=on_event))
     if raw.stand_in and on_event:
         on_event(f"WARNING: {raw.stand_in}")
-    return prepare(
-        raw, name, seed=seed, validation=validation, test=test, train_samples=train_samples, on_event=on_event
-    )
+    return raw
 
 
 def prepare(
@@ -78,50 +92,103 @@ def prepare(
     name: str,
     *,
     seed: int,
-    validation: float = 0.1,
-    test: float = 0.2,
-    train_samples: int | None = None,
     on_event: Callable[[str], None] | None = None,
+    config: DataConfig | None = None,
+    **options: object,
 ) -> Dataset:
     """Checks, splits and fits raw arrays; arguments and errors as for `load`."""
-    _check_fractions(validation, test)
+    config = config or data_config(**options)
     check(raw, name)
-    train, held_out, tested = _split(raw, seed, validation, test)
+    train, held_out, tested, test_split = _split(raw, seed, config)
+    whole = Split(raw.samples, raw.targets)
     classes = _classes(raw)
-    if train_samples is not None:
-        train = subset(train, train_samples, seed=_stream(seed, _SUBSET_STREAM), classes=classes)
-    duplicates = count_duplicates(tested.samples, train.samples, held_out.samples)
-    if duplicates and on_event:
-        on_event(
-            f"note: {duplicates:,} of {len(tested):,} test samples also stand, exactly equal, in the training or "
-            "validation split"
+    digests = row_digests(raw.samples) if raw.digests is None else raw.digests
+    test_digests = _test_digests(raw, digests, tested)
+    findings = (
+        *raw.findings,
+        *_look_alikes(raw, digests),
+        *_straddlers(test_digests, digests[np.concatenate([train, held_out])]),
+    )
+    splits = {"train": whole.take(train), "validation": whole.take(held_out), "test": test_split}
+    if classes:
+        _check_classes(raw, name, splits)
+    if config.train_samples:
+        splits["train"] = subset(
+            splits["train"], config.train_samples, seed=_stream(seed, _SUBSET_STREAM), classes=classes
         )
-    splits = {"train": train, "validation": held_out, "test": tested}
+    if on_event:
+        for finding in findings:
+            on_event(f"{'WARNING' if finding.severity == 'warning' else 'note'}: {finding.message}")
     identity = DataIdentity(
         name=name,
-        sha256=digest(raw.samples, raw.targets, raw.test_samples, raw.test_targets),
+        sha256=raw.sha256 or digest(raw.samples, raw.targets, raw.test_samples, raw.test_targets),
         samples={key: len(split) for key, split in splits.items()},
         class_counts={key: _class_counts(raw, split) for key, split in splits.items()} if classes else {},
         stand_in=bool(raw.stand_in),
-        duplicates=duplicates,
+        duplicates=int(np.isin(test_digests, digests[np.concatenate([train, held_out])]).sum()),
         note=raw.stand_in,
     )
+    steps = _fit_steps(raw, splits["train"], seed)
     return Dataset(
-        input=_input_spec(raw),
+        input=_input_spec(raw, steps),
         output=_output_spec(raw),
-        train=train,
-        validation=held_out,
-        test=tested,
+        **splits,
         identity=identity,
-        steps=_fit_steps(raw, train),
-        target_transform=_fit_target(train) if raw.task == "regression" else {},
+        steps=steps,
+        target_transform=_fit_target(splits["train"], raw.target_transform) if raw.task == "regression" else {},
+        findings=findings,
     )
 
 
-def _check_fractions(validation: float, test: float) -> None:
-    for key, value in (("validation", validation), ("test", test)):
-        if not 0 < value < 1:
-            raise UsageError(f"{key} = {value:g} is not allowed; expected a share above 0 and below 1, such as 0.1")
+def _test_digests(raw: Raw, digests: np.ndarray, tested: np.ndarray | None) -> np.ndarray:
+    if tested is not None:
+        return np.asarray(digests[tested])
+    if raw.test_digests is not None:
+        return raw.test_digests
+    return row_digests(np.asarray(raw.test_samples))
+
+
+def _look_alikes(raw: Raw, digests: np.ndarray) -> list[Finding]:
+    """Exactly equal samples with different targets: at least one of each is labelled wrongly, or nobody can tell."""
+    if raw.task == "regression":
+        return []
+    groups = conflicts(digests, raw.targets)
+    if not groups:
+        return []
+    count = sum(len(group) for group in groups)
+    example = ""
+    if raw.names:
+        members = [f"{raw.names[at]} ({_label(raw, at)})" for at in groups[0][:3]]
+        example = f", such as {', '.join(members)}"
+    return [
+        Finding(
+            "warning", f"{count:,} samples are exactly equal to one with another label{example}; look at their labels"
+        )
+    ]
+
+
+def _label(raw: Raw, at: int) -> str:
+    return raw.labels[int(raw.targets[at])] if raw.targets.ndim == 1 else str(raw.targets[at].tolist())
+
+
+def _straddlers(test: np.ndarray, others: np.ndarray) -> list[Finding]:
+    count = int(np.isin(test, others).sum())
+    if not count:
+        return []
+    text = f"{count:,} of {len(test):,} test samples also stand, exactly equal, in the training or validation split"
+    return [Finding("note", text)]
+
+
+def _check_classes(raw: Raw, name: str, splits: Mapping[str, Split]) -> None:
+    """Raises DataError where a split lacks a class: it could be neither learnt nor measured."""
+    for part, split in splits.items():
+        counts = np.bincount(split.targets.astype(np.int64), minlength=len(raw.labels))
+        absent = [raw.labels[index] for index in np.flatnonzero(counts == 0)]
+        if absent:
+            raise DataError(
+                f"{name}: class {', '.join(map(repr, absent))} has no sample in the {part} split; add samples of it, "
+                "leave it out, or split otherwise (--split)"
+            )
 
 
 def _classes(raw: Raw) -> int:
@@ -134,25 +201,34 @@ def _stream(seed: int, purpose: int) -> int:
     return int(np.random.SeedSequence([seed, purpose]).generate_state(1)[0])
 
 
-def _split(raw: Raw, seed: int, validation: float, test: float) -> tuple[Split, Split, Split]:
-    """Train, validation and test, the official test split kept."""
-    classes, rest = _classes(raw), Split(raw.samples, raw.targets)
+def _split(raw: Raw, seed: int, config: DataConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, Split]:
+    """Positions of train, validation and test (None where the test split stands apart), and the test split."""
+    everything = np.arange(len(raw.samples))
     if raw.test_samples is not None and raw.test_targets is not None:
-        tested = Split(raw.test_samples, raw.test_targets)
+        rest, tested = everything, None
     else:
-        kept, held = divide(
-            rest.targets, test, seed=_stream(seed, _TEST_STREAM), classes=classes, labels=raw.labels, what="test"
-        )
-        rest, tested = rest.take(kept), rest.take(held)
-    kept, held = divide(
-        rest.targets,
-        validation,
-        seed=_stream(seed, _VALIDATION_STREAM),
-        classes=classes,
-        labels=raw.labels,
-        what="validation",
-    )
-    return rest.take(kept), rest.take(held), tested
+        rest, tested = _hold_out(raw, everything, config.test, seed=_stream(seed, _TEST_STREAM), what="test")
+    train, held_out = _hold_out(raw, rest, config.validation, seed=_stream(seed, _VALIDATION_STREAM), what="validation")
+    if tested is not None:
+        return train, held_out, tested, Split(raw.samples, raw.targets).take(tested)
+    return train, held_out, None, Split(np.asarray(raw.test_samples), np.asarray(raw.test_targets))
+
+
+def _hold_out(raw: Raw, rows: np.ndarray, fraction: float, *, seed: int, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Positions kept and held out, as the data say it, else by time, by group, or by chance."""
+    if raw.parts is not None and (raw.parts[rows] == PARTS.index(what)).any():
+        chosen = raw.parts[rows] == PARTS.index(what)
+        return rows[~chosen], rows[chosen]
+    if raw.times is not None:
+        kept, held = divide_by_time(raw.times[rows], fraction, what=what)
+    elif raw.groups is not None:
+        kept, held = divide_by_group(raw.groups[rows], fraction, seed=seed, what=what)
+    else:
+        free = rows if raw.parts is None else rows[raw.parts[rows] < PARTS.index("validation")]
+        kept, held = divide(raw.targets[free], fraction, seed=seed, classes=_classes(raw), labels=raw.labels, what=what)
+        others = np.setdiff1d(rows, free)  # validation samples of the data's own stay out of the test split
+        return np.sort(np.concatenate([free[kept], others])), free[held]
+    return rows[kept], rows[held]
 
 
 def _class_counts(raw: Raw, split: Split) -> dict[str, int]:
@@ -160,9 +236,9 @@ def _class_counts(raw: Raw, split: Split) -> dict[str, int]:
     return {label: int(count) for label, count in zip(raw.labels, counts, strict=True)}
 
 
-def _input_spec(raw: Raw) -> InputSpec:
+def _input_spec(raw: Raw, steps: tuple[Mapping[str, Any], ...]) -> InputSpec:
     if raw.kind != "image":
-        return InputSpec(shape=raw.samples.shape[1:], kind=raw.kind, columns=raw.columns)
+        return InputSpec(shape=(len(steps[-1]["scale"]),), kind=raw.kind, columns=raw.columns)
     height, width, channels = (*raw.samples.shape[1:], 1)[:3]
     return InputSpec(shape=(height, width, channels), kind="image", dtype="uint8", scale=1 / 255)
 
@@ -174,13 +250,29 @@ def _output_spec(raw: Raw) -> OutputSpec:
     return OutputSpec(task=raw.task, shape=(width,), labels=raw.labels)
 
 
-def _fit_steps(raw: Raw, train: Split) -> tuple[Mapping[str, Any], ...]:
-    if raw.kind != "image":
-        return (preprocessing.fit_standardise(train.samples),)
-    height, width, channels = (*raw.samples.shape[1:], 1)[:3]
-    return ({"step": "image", "height": height, "width": width, "channels": channels},)
+def _fit_steps(raw: Raw, train: Split, seed: int) -> tuple[Mapping[str, Any], ...]:
+    if raw.kind == "image":
+        height, width, channels = (*raw.samples.shape[1:], 1)[:3]
+        return ({"step": "image", "height": height, "width": width, "channels": channels},)
+    chosen = np.arange(len(train))
+    if len(train) > FIT_ROWS:
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(train))[:FIT_ROWS])
+    rows = np.asarray(train.samples[chosen])
+    schema = raw.schema or tuple({"name": name, "type": "number"} for name in raw.columns)
+    encode = preprocessing.fit_encode(schema, rows, raw.missing)
+    features = preprocessing.encode(rows, encode)
+    return (encode, preprocessing.fit_standardise(features, _zero_one(features)))
 
 
-def _fit_target(train: Split) -> dict[str, Any]:
-    step = preprocessing.fit_standardise(train.targets.reshape(len(train), -1))
-    return {"scale": step["scale"], "offset": step["offset"]}
+def _zero_one(features: np.ndarray) -> list[int]:
+    """Features that are 0 or 1 in every row."""
+    return np.flatnonzero(((features == 0) | (features == 1)).all(axis=0)).tolist()
+
+
+def _fit_target(train: Split, transform: str) -> dict[str, Any]:
+    targets = np.asarray(train.targets, np.float64).reshape(len(train), -1)
+    if transform == "none":
+        return {}
+    logarithm = {"transform": "log1p"} if transform == "log1p" else {}
+    step = preprocessing.fit_standardise(np.log1p(targets) if logarithm else targets)
+    return {"scale": step["scale"], "offset": step["offset"], **logarithm}

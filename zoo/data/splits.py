@@ -1,4 +1,4 @@
-"""Seeded splits, made before anything is fitted: stratified by class, random for everything else."""
+"""Seeded splits, made before anything is fitted: stratified by class, random, by group or by time."""
 
 from __future__ import annotations
 
@@ -41,6 +41,61 @@ def divide(
     mask = np.zeros(total, bool)
     mask[held] = True
     return np.flatnonzero(~mask), np.flatnonzero(mask)
+
+
+def divide_by_group(groups: np.ndarray, fraction: float, *, seed: int, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Divides positions so that no group stands on both sides.
+
+    Args:
+        groups: (n,) group of each sample.
+        fraction: Share of the samples that is held out, reached as nearly as whole groups allow.
+        seed: Same seed, same division.
+        what: Name of the held-out split, for the error message.
+
+    Returns:
+        Positions kept and positions held out, each ascending.
+
+    Raises:
+        DataError: Fewer than two groups.
+    """
+    found, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    if len(found) < 2:
+        raise DataError(
+            f"{len(found)} group cannot be divided to make a {what} split; expected at least 3 groups, "
+            "or use --split random"
+        )
+    wanted = len(groups) * fraction
+    order = np.random.default_rng(seed).permutation(len(found))
+    sums = np.cumsum(counts[order])
+    count = int(np.argmin(np.abs(sums[:-1] - wanted))) + 1  # at least one group on each side
+    held = np.isin(inverse.reshape(-1), order[:count])
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def divide_by_time(times: np.ndarray, fraction: float, *, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Divides positions so that what is held out is later than all that is kept; equal times stay together.
+
+    Args:
+        times: (n,) float64, finite.
+        fraction: Share that is held out, about.
+        what: Name of the held-out split, for the error message.
+
+    Returns:
+        Positions kept and positions held out, each ascending.
+
+    Raises:
+        DataError: All times are equal.
+    """
+    ordered = np.sort(times)
+    wanted = len(times) - max(1, round(len(times) * fraction))
+    boundary = ordered[wanted]
+    if boundary == ordered[0]:  # the earliest time reaches into the held-out part: cut behind it
+        later = ordered[ordered > boundary]
+        if not later.size:
+            raise DataError(f"all times are equal, nothing is later for a {what} split; use --split random")
+        boundary = later[0]
+    held = times >= boundary
+    return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 def subset(split: Split, count: int, *, seed: int, classes: int) -> Split:

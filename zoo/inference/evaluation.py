@@ -110,12 +110,12 @@ def read_origin(artifact: Artifact) -> Origin:
         identity = runs.Run(artifact.run).manifest.data
         config = _config(artifact.run / runs.CONFIG)
         given = config.get("data", {})
-        options = {key: given[key] for key in ("validation", "test", "train_samples") if given.get(key)}
+        options = {key: value for key, value in given.items() if key != "dataset"}
         return Origin(
             name=given.get("dataset") or identity.get("name"),
             sha256=identity.get("sha256"),
             seed=config.get("training", {}).get("seed"),
-            options={**options, "strict": bool(given.get("strict_data", False))},
+            options=options,
         )
     if artifact.bundle is not None:
         identity = runs.read_json(artifact.bundle / runs.BUNDLE_MANIFEST).get("source", {}).get("data") or {}

@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from zoo import data as zoo_data
 from zoo.builders import get_builder
 from zoo.config import RunConfig, configure
@@ -39,7 +41,8 @@ PACKAGES = ("keras-deploy-zoo", "tensorflow", "keras", "numpy", "scikit-learn")
 
 
 def train(
-    target: str | None = None,
+    recipe: str | None = None,
+    /,
     *,
     data: str | None = None,
     out: Path | str = "runs",
@@ -54,8 +57,8 @@ def train(
     """Trains a recipe, a TOML file, or a builder on data, into a run folder.
 
     Args:
-        target: A recipe's name, a path ending in `.toml`, a builder's name or "module:function"; None to resume.
-        data: A data set's name, for a builder, or in place of a recipe's own.
+        recipe: A recipe's name, a path ending in `.toml`, a builder's name or "module:function"; None to resume.
+        data: A data set's name or a path of your own, for a builder, or in place of a recipe's own.
         out: Folder of all runs.
         name: The run folder's name; by default the recipe's.
         resume: An unfinished run to go on with: a run, its folder, or a name for the latest of that name in `out`.
@@ -85,14 +88,14 @@ def train(
         overrides["loss"], loss = loss, None
     own_loss = {"loss": "auto"} if loss is not None else {}
     if resume is not None:
-        if any(given is not None for given in (target, data, name)) or overrides:
+        if any(given is not None for given in (recipe, data, name)) or overrides:
             raise UsageError("a resumed run keeps its own name, data and configuration; give resume alone")
         resumed = _unfinished(resume, Path(out))
         config = configure(str(resumed.path / CONFIG), own_loss)
-    elif target is None:
+    elif recipe is None:
         raise UsageError("nothing to train: give a recipe, a TOML file or a builder, or a run to resume")
     else:
-        resumed, config = None, configure(target, {**overrides, **own_loss}, data=data, name=name)
+        resumed, config = None, configure(recipe, {**overrides, **own_loss}, data=data, name=name)
     dataset = _load(config, on_event)
     config = _resolve(config, dataset, loss, on_event)
     builder = get_builder(config.builder)
@@ -139,10 +142,7 @@ def _load(config: RunConfig, on_event: Listener) -> Dataset:
     return zoo_data.load(
         config.dataset,
         seed=config.training.seed,
-        validation=config.data.validation,
-        test=config.data.test,
-        train_samples=config.data.train_samples or None,
-        strict=config.data.strict_data,
+        config=config.data,
         on_event=lambda text: on_event(Message(text, warning=text.startswith("WARNING"))),
     )
 
@@ -163,5 +163,5 @@ def _create(root: Path, config: RunConfig, dataset: Dataset) -> Run:
     write_text(run.path / LABELS, "".join(f"{label}\n" for label in dataset.output.labels))
     for file, split in ((CALIBRATION, dataset.train), (VALIDATION, dataset.validation)):
         chosen = draw_samples(split, dataset.output.task, seed=config.training.seed)
-        write_npz(run.path / SAMPLES / file, samples=chosen.samples, targets=chosen.targets)
+        write_npz(run.path / SAMPLES / file, samples=np.asarray(chosen.samples), targets=chosen.targets)
     return run

@@ -72,7 +72,7 @@ def test_a_training_subset_leaves_the_other_splits_alone():
 
 @pytest.mark.parametrize(("key", "value"), [("validation", 0.0), ("validation", 1.0), ("test", -0.1), ("test", 2)])
 def test_an_impossible_fraction_is_refused(key, value):
-    with pytest.raises(UsageError, match=rf"{key} = .* expected a share"):
+    with pytest.raises(UsageError, match=rf"{key} = .* expected float"):
         data.load("iris", seed=0, **{key: value})
 
 
@@ -162,7 +162,7 @@ def test_mnist_offline_is_the_marked_stand_in(home, no_network):
 @pytest.mark.parametrize(("name", "strict"), [("mnist", True), ("fashion_mnist", False)])
 def test_offline_without_a_stand_in_says_what_to_do(home, no_network, name, strict):
     with pytest.raises(DataError, match=rf"zoo data fetch {name}, or put .* ZOO_DATA_PATH") as caught:
-        data.load(name, seed=1, strict=strict)
+        data.load(name, seed=1, strict_data=strict)
     assert caught.value.exit_code == 3
 
 

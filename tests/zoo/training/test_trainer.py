@@ -22,8 +22,8 @@ from zoo.training import EpochDone, Message, Started
 from zoo.training.checkpoints import generations
 
 
-def train(tmp_path, target="iris-mlp", **options):
-    return zoo.train(target, out=tmp_path / "runs", **{"epochs": 3, "tensorboard": False, **options})
+def train(tmp_path, recipe="iris-mlp", **options):
+    return zoo.train(recipe, out=tmp_path / "runs", **{"epochs": 3, "tensorboard": False, **options})
 
 
 def history(run):
@@ -319,7 +319,7 @@ def test_a_loss_of_ones_own_is_named_and_must_be_given_again(tmp_path):
         train(tmp_path, epochs=4, loss=focal(), callbacks=[interrupting(KeyboardInterrupt(), 2)])
     config = caught.value.run / "config.toml"
     assert 'loss = "own: CategoricalFocalCrossentropy"' in config.read_text()
-    for again in ({"resume": caught.value.run}, {"target": str(config)}):
+    for again in ({"resume": caught.value.run}, {"recipe": str(config)}):
         with pytest.raises(UsageError, match="own: CategoricalFocalCrossentropy"):
             zoo.train(**again)
     resumed = zoo.train(resume=caught.value.run, loss=focal())
@@ -348,7 +348,7 @@ def raising(inputs, outputs):
     raise RuntimeError("a builder's own fault")
 
 
-@pytest.mark.parametrize("options", [{"target": "iris-mlp"}, {"name": "other"}, {"data": "wine"}, {"epochs": 9}])
+@pytest.mark.parametrize("options", [{"recipe": "iris-mlp"}, {"name": "other"}, {"data": "wine"}, {"epochs": 9}])
 def test_nothing_else_goes_with_resume(wine_run, options):
     with pytest.raises(UsageError, match="give resume alone"):
         zoo.train(resume=wine_run[0], **options)

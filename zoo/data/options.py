@@ -1,0 +1,74 @@
+"""What a user may say about data: how they are read, which column is the target, how they are split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from zoo.cards import TASKS
+from zoo.errors import UsageError
+from zoo.hyperparameters import Hyperparameter, choice, flag, integer, knob_field, names, real, resolve, text
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which data, and how they are read and split; each field's declaration is its metadata."""
+
+    validation: float = knob_field(
+        real("validation", 0.1, "fraction of the training data kept for decisions", low=0.01, high=0.5)
+    )
+    test: float = knob_field(
+        real("test", 0.2, "fraction tested on, where the set has no test split of its own", low=0.01, high=0.5)
+    )
+    test_data: str = knob_field(text("test_data", "a file or folder to test on, of the same form as the data"))
+    train_samples: int = knob_field(
+        integer("train_samples", 0, "train on this many samples, drawn by class; 0 is all", low=0, high=10**9)
+    )
+    strict_data: bool = knob_field(flag("strict_data", False, "refuse stand-in data"))
+    target: str = knob_field(
+        names("target", "column to predict, by name or index (-1 is the last); several for several answers")
+    )
+    task: str = knob_field(choice("task", "auto", "what kind of answer the target is", ("auto", *TASKS)))
+    columns: str = knob_field(names("columns", "use these columns of a table, no others"))
+    drop: str = knob_field(names("drop", "leave these columns of a table out"))
+    keep: str = knob_field(names("keep", "use these columns even if they look like a leak or an identifier"))
+    missing_values: str = knob_field(names("missing_values", "cells that mean missing, besides empty, NA and null"))
+    split: str = knob_field(
+        text("split", "random, time:COLUMN, group:COLUMN or column:COLUMN (of train, validation, test)", "random")
+    )
+    label_from: str = knob_field(
+        text("label_from", "labels of files: folder, column:NAME, a CSV of paths and labels, or a regular expression")
+    )
+    group_from: str = knob_field(
+        text("group_from", "groups of files that must not straddle splits: folder, column:NAME, CSV or expression")
+    )
+    target_transform: str = knob_field(
+        choice(
+            "target_transform",
+            "auto",
+            "what a regression is trained on; auto is standard",
+            ("auto", "none", "standard", "log1p"),
+        )
+    )
+    image_size: int = knob_field(
+        integer("image_size", 0, "pixels of a side that images are resized to; 0 is fitting", low=0, high=1024)
+    )
+    image_channels: int = knob_field(
+        integer("image_channels", 0, "1 is grey, 3 is colour, 0 as the images are", low=0, high=3)
+    )
+
+
+DATA: tuple[Hyperparameter, ...] = tuple(entry.metadata["knob"] for entry in fields(DataConfig))
+FILE_ONLY = tuple(knob.name for knob in DATA if knob.name not in ("validation", "test", "train_samples", "strict_data"))
+"""Knobs that say how files of the user's own are read; a registered set has its own ways."""
+
+
+def data_config(**given: object) -> DataConfig:
+    """A DataConfig of values as text or typed, each checked.
+
+    Raises:
+        UsageError: A name that is no knob of the data, or a value that is not allowed.
+    """
+    config = DataConfig(**resolve(DATA, given, "data"))  # type: ignore[arg-type]
+    if config.image_channels == 2:
+        raise UsageError("image_channels = 2 is not allowed; expected 1 (grey), 3 (colour) or 0 (as the images are)")
+    return config

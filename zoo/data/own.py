@@ -1,0 +1,133 @@
+"""A user's own files: told apart by what lies there, read by the module of their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from zoo.cards import Kind, Task
+from zoo.data.dataset import Raw
+from zoo.data.findings import Finding, refuse
+from zoo.data.options import DataConfig, data_config
+from zoo.data.references import resolve_reference
+from zoo.data.schema import Schema, read_schema
+from zoo.errors import DataError
+from zoo.registry import load_object
+
+OnEvent = Callable[[str], None]
+TABLES = (".csv", ".tsv", ".txt", ".data", ".tab")
+READERS: Mapping[str, str] = {
+    "images": "zoo.data.imagefiles:read_images",
+    "table": "zoo.data.tablefiles:read_table",
+    "arrays": "zoo.data.arrayfiles:read_arrays",
+}
+"""Form to the function `(Request) -> Reading` that reads it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a reader of files is asked for.
+
+    Attributes:
+        path: Absolute; exists.
+        schema: What a `data.toml` says; empty but for the path where none was given.
+        on_event: Told of progress and of what a user should know, a line each.
+    """
+
+    path: Path
+    config: DataConfig
+    schema: Schema
+    on_event: OnEvent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What a reader found.
+
+    Attributes:
+        form: "images", "table" or "arrays".
+        task: None where the target is not known.
+        findings: Everything wrong or worth knowing; errors stop a training.
+        facts: For `zoo data check`: rows, classes with counts, shapes, ranges, columns; plain JSON values.
+        schema: What `zoo data check --write` saves.
+        load: Makes the arrays; called only where no finding is an error.
+    """
+
+    path: Path
+    form: str
+    kind: Kind
+    task: Task | None
+    findings: tuple[Finding, ...]
+    facts: Mapping[str, Any]
+    schema: Schema
+    load: Callable[[], Raw]
+
+
+def read_path(path: str | Path, config: DataConfig, *, on_event: OnEvent | None = None) -> Reading:
+    """Looks at a file or folder without refusing what is wrong with it.
+
+    Args:
+        path: A file, a folder or a `data.toml`.
+        config: How to read it; what a `data.toml` says counts where the config has the default.
+        on_event: Told of progress, a line each.
+
+    Raises:
+        UsageError: An option that does not fit what lies there.
+        DataError: Nothing that can be read lies there.
+    """
+    given = Path(resolve_reference(str(path)))
+    schema = read_schema(given) if given.suffix == ".toml" else Schema(path=given)
+    merged = merge(config, schema)
+    if not schema.path.exists():
+        raise DataError(f"{schema.path}, named by {given}, does not exist; correct its path")
+    request = Request(path=schema.path, config=merged, schema=schema, on_event=on_event or (lambda _: None))
+    reading: Reading = load_object(READERS[form_of(schema.path, merged)])(request)
+    return reading
+
+
+def load_path(path: str | Path, config: DataConfig, *, on_event: OnEvent | None = None) -> Raw:
+    """Reads a user's own data.
+
+    Raises:
+        UsageError: An option that does not fit what lies there.
+        DataError: Whatever is wrong with the data, all of it at once.
+    """
+    reading = read_path(path, config, on_event=on_event)
+    refuse(reading.findings, reading.path)
+    raw = reading.load()
+    return replace(raw, findings=(*reading.findings, *raw.findings))
+
+
+def merge(config: DataConfig, schema: Schema) -> DataConfig:
+    """The config, with the schema's options where it has defaults."""
+    plain = DataConfig()
+    given = {
+        entry.name: getattr(config, entry.name)
+        for entry in fields(DataConfig)
+        if getattr(config, entry.name) != getattr(plain, entry.name)
+    }
+    return data_config(**{**schema.options, **given})
+
+
+def form_of(path: Path, config: DataConfig) -> str:
+    """Which reader a path is for.
+
+    Raises:
+        DataError: A file of no known kind.
+    """
+    if path.is_dir():
+        return "images"
+    if path.suffix.lower() == ".npz":
+        return "arrays"
+    if path.suffix.lower() in TABLES:
+        return "images" if _lists_images(path, config) else "table"
+    raise DataError(
+        f"{path} is of no known kind; expected a folder of images, a table ({', '.join(TABLES)}) or arrays (.npz)"
+    )
+
+
+def _lists_images(path: Path, config: DataConfig) -> bool:
+    """Whether a table is a list of image files and their labels."""
+    return bool(load_object("zoo.data.imagefiles:is_image_list")(path, config))

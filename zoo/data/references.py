@@ -1,0 +1,33 @@
+"""What a user calls data: a registered name, or a path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zoo.data.catalog import DATASETS
+from zoo.errors import DataError, UsageError
+from zoo.registry import suggest
+
+
+def resolve_reference(given: str, base: Path | None = None) -> str:
+    """A data set's name as it is, a path made absolute.
+
+    Args:
+        given: A registered name, or the path of a file, a folder or a `data.toml`.
+        base: Folder that relative paths start from; by default the current one.
+
+    Raises:
+        UsageError: Neither a known name nor a path that looks like one.
+        DataError: A path that does not exist.
+    """
+    if given in DATASETS:
+        return given
+    path = (base or Path.cwd()) / Path(given).expanduser()
+    if path.exists():
+        return str(path.absolute())
+    if path.suffix or "/" in given or "\\" in given:
+        raise DataError(f"{given} does not exist; give a file, a folder, a data.toml or a name, see: zoo data list")
+    raise UsageError(
+        f"data {given!r} is neither a known set nor a file or folder here{suggest(given, DATASETS.names())}; "
+        "see: zoo data list"
+    )
