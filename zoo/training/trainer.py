@@ -42,7 +42,6 @@ PACKAGES = ("keras-deploy-zoo", "tensorflow", "keras", "numpy", "scikit-learn")
 
 def train(
     recipe: str | None = None,
-    /,
     *,
     data: str | None = None,
     out: Path | str = "runs",
