@@ -15,7 +15,7 @@ from zoo.builders import BUILDERS, Builder, get_builder
 from zoo.cards import RecipeCard, Task
 from zoo.catalog import RECIPES
 from zoo.data.options import DATA, DataConfig
-from zoo.data.references import resolve_reference
+from zoo.data.references import data_stem, resolve_reference
 from zoo.errors import UsageError
 from zoo.hyperparameters import Hyperparameter, Value, choice, flag, integer, knob_field, real, resolve
 from zoo.registry import suggest
@@ -246,7 +246,7 @@ def configure(
         layers[knobs[key]][key] = value
     if layers["data"].get("test_data"):
         layers["data"]["test_data"] = resolve_reference(str(layers["data"]["test_data"]))
-    stem = Path(layers["dataset"]).stem
+    stem = data_stem(layers["dataset"])
     default = layers["recipe"] if layers["recipe"] and data is None else f"{builder.card.name.split(':')[-1]}-{stem}"
     return RunConfig(
         name=name or layers.get("name") or default,

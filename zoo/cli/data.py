@@ -1,4 +1,4 @@
-"""`zoo data`: the data sets known by name, where their files are, and fetching them."""
+"""`zoo data`: the data sets known by name, where their files are, fetching them, and checking one's own."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ import click
 
 from zoo.cards import DatasetCard
 from zoo.cli import emit, json_option, say
+from zoo.cli.data_check import check
 from zoo.cli.table import aligned
 
 
 @click.group()
 def command() -> None:
-    """List, describe and fetch data sets.
+    """List, describe and fetch data sets, and check data of your own.
 
     \b
     Example:
       zoo data list
       zoo data info mnist
       zoo data fetch fashion_mnist
+      zoo data check photos/
     """
+
+
+command.add_command(check)
 
 
 @command.command("list")

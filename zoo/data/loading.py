@@ -68,7 +68,7 @@ def load(
     """
     config = config or data_config(**options)
     if name in DATASETS:
-        raw = _registered(name, config, on_event)
+        raw = load_registered(name, config, on_event)
     else:
         from zoo.data.own import load_path
 
@@ -76,7 +76,8 @@ def load(
     return prepare(raw, name, seed=seed, config=config, on_event=on_event)
 
 
-def _registered(name: str, config: DataConfig, on_event: Callable[[str], None] | None) -> Raw:
+def load_registered(name: str, config: DataConfig, on_event: Callable[[str], None] | None = None) -> Raw:
+    """The arrays of a set known by name; errors as for `load`."""
     given = [key for key in FILE_ONLY if getattr(config, key) != getattr(DataConfig(), key)]
     if given:
         raise UsageError(f"{', '.join(given)} say how files of your own are read; {name} is a data set known by name")

@@ -31,3 +31,16 @@ def resolve_reference(given: str, base: Path | None = None) -> str:
         f"data {given!r} is neither a known set nor a file or folder here{suggest(given, DATASETS.names())}; "
         "see: zoo data list"
     )
+
+
+def data_stem(reference: str) -> str:
+    """What runs on these data are called by default: the set's name, or the file's or folder's without its ending.
+
+    Of a `data.toml`, it is that of the data behind it.
+    """
+    path = Path(reference)
+    if path.suffix == ".toml":
+        from zoo.data.schema import read_schema
+
+        path = read_schema(path).path
+    return path.stem if path.suffix else path.name

@@ -1,0 +1,69 @@
+import pytest
+
+from zoo.data.references import data_stem, resolve_reference
+from zoo.data.schema import Schema, read_schema, write_schema
+from zoo.errors import DataError, UsageError
+
+
+def test_a_name_stays_and_a_path_becomes_absolute(tmp_path, monkeypatch):
+    folder = tmp_path / "my photos.v2"
+    folder.mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert resolve_reference("iris") == "iris"
+    assert resolve_reference("my photos.v2") == str(folder)
+    assert resolve_reference("my photos.v2", tmp_path.parent / tmp_path.name) == str(folder)
+    (tmp_path / "iris").mkdir()
+    assert resolve_reference("iris") == "iris"
+    assert resolve_reference("./iris") == str(tmp_path / "iris")
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "words"),
+    [
+        ("iri", UsageError, "did you mean iris"),
+        ("houses.csv", DataError, "houses.csv does not exist"),
+        ("photos/", DataError, "does not exist"),
+    ],
+)
+def test_what_is_neither_is_refused(given, kind, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(kind, match=words):
+        resolve_reference(given)
+
+
+def test_a_schema_is_read_as_it_was_written(tmp_path):
+    schema = Schema(
+        path=tmp_path / "my data.csv",
+        options={"target": "price", "validation": 0.2},
+        columns={"when": {"type": "date", "formats": ["%d.%m.%Y"]}, "a, b": {"type": "ignore"}},
+        labels=("no", "yes"),
+        delimiter=";",
+        header=True,
+    )
+    write_schema(tmp_path / "data.toml", schema)
+    assert read_schema(tmp_path / "data.toml") == schema
+    assert data_stem(str(tmp_path / "data.toml")) == "my data"
+
+
+def test_the_paths_of_a_schema_start_at_its_folder(tmp_path):
+    (tmp_path / "data.toml").write_text('path = "x.csv"\n[options]\ntest_data = "later/y.csv"\n')
+    schema = read_schema(tmp_path / "data.toml")
+    assert schema.path == tmp_path / "x.csv"
+    assert schema.options["test_data"] == str(tmp_path / "later" / "y.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("path = 3", "expected schema_version"),
+        ('path = "x"\npaths = 1', "unknown key 'paths'.* did you mean path"),
+        ('path = "x"\n[options]\ntarge = "y"', "no knob 'targe'.* did you mean target"),
+        ('path = "x"\n[columns.age]\ntype = "numbers"', r"\[columns.age\] has no type; expected"),
+        ('path = "x"\n[columns.age]\ntype = "number"\nfill = 3', "unknown key 'fill'"),
+        ("path = ", "is not TOML"),
+    ],
+)
+def test_a_wrong_schema_is_refused_with_the_place(tmp_path, content, words):
+    (tmp_path / "data.toml").write_text(content)
+    with pytest.raises(UsageError, match=words):
+        read_schema(tmp_path / "data.toml")
