@@ -20,6 +20,7 @@ from typing import Any
 
 from zoo.catalog import RECIPES
 from zoo.config import configure
+from zoo.data.options import FILE_ONLY
 from zoo.errors import GateError, ModelError, ZooError
 from zoo.metrics import PRIMARY
 from zoo.results import RESULTS, measured
@@ -72,14 +73,17 @@ def figures_of(*words: str) -> dict[str, Any]:
 
 
 def config_sha256(name: str) -> str:
-    """Fingerprint of a recipe's resolved settings; the number of threads, which is the machine's, left out."""
+    """Fingerprint of a recipe's resolved settings.
+
+    The number of threads is left out, which is the machine's, and what tells how files of a user's own are read.
+    """
     config = configure(name)
     settings = {
         "builder": config.builder,
         "dataset": config.dataset,
         "hyperparameters": dict(config.hyperparameters),
         "training": {key: value for key, value in asdict(config.training).items() if key != "threads"},
-        "data": asdict(config.data),
+        "data": {key: value for key, value in asdict(config.data).items() if key not in FILE_ONLY},
     }
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
