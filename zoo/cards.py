@@ -150,6 +150,7 @@ class DataIdentity:
         stand_in: True where other data took the place of the named set; nobody may mistake it for the real one.
         duplicates: Test samples that also stand in the training split, exactly equal.
         note: What stood in, from where; empty otherwise.
+        findings: What was worth knowing about the data, a line each: "warning: ..." or "note: ...".
     """
 
     name: str
@@ -159,3 +160,4 @@ class DataIdentity:
     stand_in: bool = False
     duplicates: int = 0
     note: str = ""
+    findings: tuple[str, ...] = ()

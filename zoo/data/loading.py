@@ -21,6 +21,9 @@ from zoo.errors import DataError, UsageError
 from zoo.registry import load_object
 
 _TEST_STREAM, _VALIDATION_STREAM, _SUBSET_STREAM = 1, 2, 3  # so that one draw does not mirror another
+IMBALANCE = 10
+"""How many times larger than the smallest class the largest may be before it is worth a warning."""
+
 FIT_ROWS = 500_000
 """Training rows that the steps of a table are fitted on at most, drawn by chance."""
 
@@ -107,6 +110,7 @@ def prepare(
     test_digests = _test_digests(raw, digests, tested)
     findings = (
         *raw.findings,
+        *_imbalance(raw),
         *_look_alikes(raw, digests),
         *_straddlers(test_digests, digests[np.concatenate([train, held_out])]),
     )
@@ -128,6 +132,7 @@ def prepare(
         stand_in=bool(raw.stand_in),
         duplicates=int(np.isin(test_digests, digests[np.concatenate([train, held_out])]).sum()),
         note=raw.stand_in,
+        findings=tuple(f"{finding.severity}: {finding.message}" for finding in findings),
     )
     steps = _fit_steps(raw, splits["train"], seed)
     return Dataset(
@@ -147,6 +152,20 @@ def _test_digests(raw: Raw, digests: np.ndarray, tested: np.ndarray | None) -> n
     if raw.test_digests is not None:
         return raw.test_digests
     return row_digests(np.asarray(raw.test_samples))
+
+
+def _imbalance(raw: Raw) -> list[Finding]:
+    """Classes of very different size: accuracy then says little, and the small ones are learnt badly."""
+    if not _classes(raw):
+        return []
+    counts = np.bincount(raw.targets.astype(np.int64), minlength=len(raw.labels))
+    most, least = int(counts.argmax()), int(counts.argmin())
+    if counts[most] < IMBALANCE * counts[least]:
+        return []
+    sizes = f"{raw.labels[most]!r} has {counts[most]:,} samples, {raw.labels[least]!r} {counts[least]:,}"
+    return [
+        Finding("warning", f"the classes are unbalanced: {sizes}; look at macro_f1, try --set class_weights=balanced")
+    ]
 
 
 def _look_alikes(raw: Raw, digests: np.ndarray) -> list[Finding]:

@@ -191,7 +191,8 @@ def _data(content: Content) -> list[str]:
     rows.append(["stand-in", str(data.get("note") or "yes") if data.get("stand_in") else "no, the set itself"])
     classes = list(dict.fromkeys(name for split in counts.values() for name in split))[:MAX_CLASS_ROWS]
     table = [[name, *(f"{split.get(name, 0):,}" for split in counts.values())] for name in classes]
-    return [page.table([], rows, figures=False), page.table(["class", *counts], table)]
+    findings = page.table([], [[finding] for finding in data.get("findings") or ()], figures=False)
+    return [page.table([], rows, figures=False), page.table(["class", *counts], table), findings]
 
 
 def _configuration(config: Mapping[str, Any]) -> list[str]:

@@ -37,6 +37,7 @@ from zoo.training.assembly import use_threads
 from zoo.training.events import Listener, Message, log
 from zoo.training.session import Session
 
+SHOWN_LABELS = 10
 PACKAGES = ("keras-deploy-zoo", "tensorflow", "keras", "numpy", "scikit-learn")
 
 
@@ -96,6 +97,7 @@ def train(
     else:
         resumed, config = None, configure(recipe, {**overrides, **own_loss}, data=data, name=name)
     dataset = _load(config, on_event)
+    on_event(Message(_described(dataset)))
     config = _resolve(config, dataset, loss, on_event)
     builder = get_builder(config.builder)
     builder.check_fits(dataset.input, dataset.output)
@@ -144,6 +146,15 @@ def _load(config: RunConfig, on_event: Listener) -> Dataset:
         config=config.data,
         on_event=lambda text: on_event(Message(text, warning=text.startswith("WARNING"))),
     )
+
+
+def _described(dataset: Dataset) -> str:
+    """One line: sizes of the splits, what goes in, what comes out."""
+    sizes = ", ".join(f"{count:,} {split}" for split, count in dataset.identity.samples.items())
+    shape = "x".join(str(size) for size in dataset.input.shape)
+    labels = dataset.output.labels
+    few = f" ({', '.join(labels)})" if 0 < len(labels) <= SHOWN_LABELS else f" of {len(labels)} classes"
+    return f"{sizes}; {dataset.input.kind} {shape}, {dataset.output.task}{few if labels else ''}"
 
 
 def _create(root: Path, config: RunConfig, dataset: Dataset) -> Run:
