@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from zoo import device, preprocessing, runner, runs
+from zoo import answers, device, inputs, preprocessing, rows, runner, runs
 from zoo.errors import ModelError, ResourceError, UsageError
 
 GOLDEN_SAMPLES = 32
+PROGRAM = (answers, inputs, preprocessing, rows, runner)
+"""What predict.py needs beside it."""
 
 
 class Bundle:
@@ -100,8 +102,9 @@ def fill(folder: Path, model: Path, content: Mapping[str, Any], golden: Mapping[
         shutil.copytree(model, folder, dirs_exist_ok=True)
     else:
         shutil.copyfile(model, folder / runs.BUNDLE_MODEL)
-        for source, name in ((device, runs.PREDICT), (runner, "runner.py"), (preprocessing, "preprocessing.py")):
-            shutil.copyfile(str(source.__file__), folder / name)
+        shutil.copyfile(str(device.__file__), folder / runs.PREDICT)
+        for source in PROGRAM:
+            shutil.copyfile(str(source.__file__), folder / Path(str(source.__file__)).name)
     runs.write_json(folder / runs.BUNDLE_MANIFEST, content)
     runs.write_text(folder / runs.LABELS, "".join(f"{label}\n" for label in content["output"].get("labels") or ()))
     runs.write_npz(folder / runs.GOLDEN, **golden)

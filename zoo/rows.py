@@ -1,6 +1,6 @@
 """Rows of a delimited text file as numbers: one reader for training, prediction and the device's program.
 
-Standard library and numpy (>= 1.22) only, Python 3.9 or later: this file is copied into the bundles of tables.
+Standard library and numpy (>= 1.22) only, Python 3.9 or later: this file is copied into every TFLite bundle.
 
 A column is a mapping of plain JSON values, as the step "encode" of `preprocessing` records it. A row of raw numbers has
 one float64 for each column: a number as it stands, a category as the index of its value (`UNSEEN` where it has none), a

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 import export
+from export.bundle import PROGRAM
 from export.child import Child
 from tests.export.conftest import MakeRun
-from zoo import device, preprocessing, runner, runs
+from zoo import device, runs
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_rows_are_matched_by_column_name_and_answers_are_in_target_units(
         done = run(regression, path, "--json")
         values = [entry["values"]["price"] for entry in json.loads(done.stdout)["predictions"]]
         np.testing.assert_allclose(values, expected, rtol=1e-4)
-    assert "not used: id, price" in done.stderr
+    assert done.stderr == f"{shuffled}: columns not used: id\n", "the target may stand there"
     done = run(regression, straight, "--out", tmp_path / "answers.csv")
     assert done.returncode == 0
     with (tmp_path / "answers.csv").open() as file:
@@ -76,12 +77,13 @@ def test_rows_are_matched_by_column_name_and_answers_are_in_target_units(
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("c0,c1,c3\n1,2,3\n", "lacks column c2; the model needs: c0, c1, c2, c3"),
-        ("c0,c1,c2,c3\n1,2,3,4\n1,,3,4\n", "line 3, column 2: '' is not a finite number"),
-        ("c0,c1,c2,c3\n1,2,3\n", "line 2, column 4"),
-        ("c0,c1,c2,c3\n1,2,inf,4\n", "'inf' is not a finite number"),
-        ("c0,c1,c2,c3\n", "has no rows"),
-        ("", "lacks column"),
+        ("c0,c1,c3\n1,2,3\n", "lacks column 'c2'; it has 'c0', 'c1', 'c3'"),
+        ("c0,c1,c2,c3\n1,2,3,4\n1,,3,4\n", "line 3, column 'c1': the value is missing"),
+        ("c0,c1,c2,c3\n1,2,3\n", "line 2: 3 cells, the header has 4"),
+        ("c0,c1,c2,c3\n1,2,inf,4\n", "line 2, column 'c2': 'inf' is no finite number"),
+        ("c0,c1,c2,c3\n", "a header and no rows"),
+        ("", "is empty"),
+        ("1,2,3,4\n", "its first line holds numbers, add a header"),
     ],
 )
 def test_unusable_rows_name_the_place_and_exit_3(
@@ -105,6 +107,7 @@ def test_binary_answers_give_the_probability_of_the_label_named(binary: export.B
     for answer, probability in zip(answers, golden["keras"][:, 0], strict=True):
         assert answer["label"] == ("yes" if probability >= 0.5 else "no")
         assert answer["probability"] == pytest.approx(max(probability, 1 - probability), abs=1e-5)
+        assert answer["probabilities"]["yes"] == pytest.approx(probability, abs=1e-5)
     np.save(tmp_path / "one.npy", golden["samples"][0])
     (single,) = json.loads(run(binary, tmp_path / "one.npy", "--json").stdout)["predictions"]
     assert single["label"] == answers[0]["label"]
@@ -124,18 +127,18 @@ def test_image_files_arrays_and_text_agree(images: export.Bundle, tmp_path: Path
     assert [entry["label"] for entry in files] == [entry["label"] for entry in arrays] == labels
     assert [entry["probability"] for entry in files] == [entry["probability"] for entry in arrays]
     text = run(images, "one.npy", "--top", 2, cwd=tmp_path).stdout.splitlines()
-    assert text[0].split("\t") == ["input", "label", "probability", "label", "probability"]
+    assert text[0].split("\t") == ["input", "label", "probability", "label_2", "probability_2"]
     assert text[1].split("\t")[:2] == ["one.npy", labels[0]]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("none.png", None, "No such file"),
+        ("none.png", None, "none.png"),
         ("broken.png", b"\x89PNG broken", "is not an image that Pillow knows"),
-        ("broken.npy", b"", "cannot be used"),
+        ("broken.npy", b"", "is not a readable .npy array"),
         ("notes.txt", b"hello", "of no known kind"),
-        ("rows.csv", b"a,b\n1,2\n", "is a table, the model wants samples of shape [8, 8, 1]"),
+        ("rows.csv", b"a,b\n1,2\n", "is a table; the model takes image samples of shape (8, 8, 1)"),
     ],
 )
 def test_unusable_files_exit_3(
@@ -146,6 +149,28 @@ def test_unusable_files_exit_3(
     done = run(images, tmp_path / name)
     assert done.returncode == 3
     assert words in done.stderr
+
+
+BAD_ROWS = "c3,c0,c1,c2\n-20,0.5,480,1\n-20,1,wide,1\n-21,0.1,510,0.99\n-21,0.1\n"
+
+
+def test_bad_rows_are_left_out_or_kept_without_an_answer(regression: export.Bundle, tmp_path: Path) -> None:
+    path, out = tmp_path / "new rows.csv", tmp_path / "answers.csv"
+    path.write_text(BAD_ROWS)
+    refused = run(regression, path, "--out", out)
+    assert refused.returncode == 3
+    assert "line 3, column 'c1': 'wide' is no finite number (and 1 more near it)" in refused.stderr
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    skipped = json.loads(run(regression, path, "--on-bad-row", "skip", "--json").stdout)["predictions"]
+    assert [entry["input"] for entry in skipped] == [f"{path}:1", f"{path}:3"]
+    done = run(regression, path, "--on-bad-row", "null", "--out", out, "--json")
+    assert {**json.loads(done.stdout), "out": None} == {"out": None, "answered": 2, "skipped": 0, "null": 2}
+    with out.open() as file:
+        cells = [row["price"] for row in csv.DictReader(file)]
+    assert [cell != "" for cell in cells] == [True, False, True, False]
+    assert float(cells[2]) == pytest.approx(skipped[1]["values"]["price"], rel=1e-6)
+    nulls = json.loads(run(regression, path, "--on-bad-row", "null", "--json").stdout)["predictions"]
+    assert nulls[1] == {"input": f"{path}:2", "values": None}
 
 
 def test_self_test_passes_leaves_nothing_behind_and_sees_any_change(images: export.Bundle, tmp_path: Path) -> None:
@@ -199,15 +224,15 @@ def test_nothing_to_do_is_a_usage_error(binary: export.Bundle) -> None:
     assert "give .npy, .csv or image files" in done.stderr
 
 
-@pytest.mark.parametrize("module", [device, runner, preprocessing], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [device, *PROGRAM], ids=lambda module: module.__name__)
 def test_bundled_files_are_valid_python_3_9(module: Any) -> None:
     source = Path(module.__file__).read_text(encoding="utf-8")
     tree = ast.parse(source, feature_version=(3, 9))
-    allowed = set(sys.stdlib_module_names) | {"numpy", "PIL", "preprocessing", "runner"}
+    allowed = set(sys.stdlib_module_names) | {"numpy", "PIL", *(module.__name__.split(".")[-1] for module in PROGRAM)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             assert {alias.name.split(".")[0] for alias in node.names} <= allowed
         elif isinstance(node, ast.ImportFrom) and not node.level:
             assert str(node.module).split(".")[0] in allowed
-        if isinstance(node, ast.keyword):
-            assert node.arg not in ("strict", "kw_only", "slots"), "newer than Python 3.9"
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("zip", "dataclass"):
+            assert not {word.arg for word in node.keywords} & {"strict", "kw_only", "slots"}, "newer than Python 3.9"

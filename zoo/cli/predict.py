@@ -57,7 +57,7 @@ def _answers(
     predictor: Predictor, batches: Iterator[tuple[list[str], Any]], top: int
 ) -> Iterator[list[dict[str, Any]]]:
     """Answers as in a bundle's predict.py, batch by batch."""
-    from zoo.device import answers
+    from zoo.answers import answers
 
     for names, outputs in batches:
         found = answers(outputs, predictor.contract.describe(), top)

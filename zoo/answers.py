@@ -1,0 +1,103 @@
+"""What a model's outputs say, for people and for files: labels, probabilities, values. Python 3.9 or later.
+
+Standard library and numpy (>= 1.22) only: this file is copied into every TFLite bundle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+if __package__:
+    from . import preprocessing
+    from .runner import ModelError
+else:
+    import preprocessing  # type: ignore[import-not-found,no-redef]
+    from runner import ModelError  # type: ignore[import-not-found,no-redef]
+
+
+def answers(outputs: np.ndarray, contract: Mapping[str, Any], top: int = 1) -> list[dict[str, Any]]:
+    """Answers for people: label and probability (the `top` best), every label's probability, or values.
+
+    Args:
+        outputs: Of the model, (n, outputs) float32.
+        contract: With "output": task, labels and the scale of regression targets.
+        top: Labels per sample of a multi-class model.
+
+    Returns:
+        A mapping for each sample; all its values are None where an output is NaN.
+    """
+    output = contract["output"]
+    flat = preprocessing.invert_target(outputs.reshape(len(outputs), -1), output)
+    labels = _labels(flat, output)
+    if output["task"] in ("regression", "multilabel"):
+        key = "values" if output["task"] == "regression" else "probabilities"
+        return _silent([{key: dict(zip(labels, row))} for row in flat.astype(float).tolist()], flat)
+    order, probabilities = _ranked(flat, output["task"], top)
+    result = []
+    for best, values in zip(order.tolist(), probabilities.astype(float).tolist()):
+        ranked = [{"label": labels[index], "probability": value} for index, value in zip(best, values)]
+        result.append({**ranked[0], "top": ranked} if top > 1 else ranked[0])
+    if output["task"] == "binary":
+        for answer, (value,) in zip(result, flat.astype(float).tolist()):
+            answer["probabilities"] = {labels[0]: 1 - value, labels[1]: value}
+    return _silent(result, flat)
+
+
+def answer_columns(outputs: np.ndarray, contract: Mapping[str, Any], top: int = 1) -> dict[str, list[str]]:
+    """The same answers as columns of text: name to one cell for each sample, empty where an output is NaN.
+
+    The columns are `label` and `probability` (then `label_2`, `probability_2`, as far as `top` goes), for two classes
+    also `probability_<second label>`, which is the score to rank by; a column for each label or each target otherwise.
+    """
+    output = contract["output"]
+    flat = preprocessing.invert_target(outputs.reshape(len(outputs), -1), output)
+    labels, known = _labels(flat, output), np.isfinite(flat).all(axis=1).tolist()
+    if output["task"] in ("regression", "multilabel"):
+        pattern = "%.7g" if output["task"] == "regression" else "%.6f"
+        return {label: _text(flat[:, at], pattern, known) for at, label in enumerate(labels)}
+    order, probabilities = _ranked(flat, output["task"], top)
+    columns: dict[str, list[str]] = {}
+    for rank in range(order.shape[1]):
+        suffix = f"_{rank + 1}" if rank else ""
+        best = order[:, rank].tolist()
+        columns[f"label{suffix}"] = [labels[at] if there else "" for at, there in zip(best, known)]
+        columns[f"probability{suffix}"] = _text(probabilities[:, rank], "%.6f", known)
+    if output["task"] == "binary":
+        columns[f"probability_{labels[1]}"] = _text(flat[:, 0], "%.6f", known)
+    return columns
+
+
+def _silent(found: list[dict[str, Any]], flat: np.ndarray) -> list[dict[str, Any]]:
+    """The answers, with None for every value of those without one."""
+    known = np.isfinite(flat).all(axis=1).tolist()
+    return [answer if there else dict.fromkeys(answer) for answer, there in zip(found, known)]
+
+
+def _labels(flat: np.ndarray, output: Mapping[str, Any]) -> list[str]:
+    width = 2 if output["task"] == "binary" else flat.shape[-1]
+    return [str(label) for label in output.get("labels") or range(width)]
+
+
+def _ranked(flat: np.ndarray, task: str, top: int) -> tuple[np.ndarray, np.ndarray]:
+    """(n, top) indices of the best labels, and their probabilities."""
+    if task == "binary":  # one half counts as the second class, as in training
+        order = np.where(flat >= 0.5, [[1, 0]], [[0, 1]])
+        flat = np.concatenate([1 - flat, flat], axis=1)
+    else:
+        order = np.argsort(-flat, axis=1, kind="stable")
+    order = order[:, : max(top, 1)]
+    return order, np.take_along_axis(flat, order, axis=1)
+
+
+def _text(values: np.ndarray, pattern: str, known: Sequence[bool]) -> list[str]:
+    return [pattern % value if there else "" for value, there in zip(values.tolist(), known)]
+
+
+def check_outputs(outputs: np.ndarray, names: Sequence[str]) -> None:
+    """Raises ModelError where a model answers with NaN or infinite values."""
+    wrong = np.flatnonzero(~np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1))
+    if wrong.size:
+        raise ModelError(f"the model answers NaN or infinite values for {names[wrong[0]]}; check that input")

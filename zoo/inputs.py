@@ -1,0 +1,213 @@
+"""Raw samples from files: tables, `.npy` arrays, images; as the contract of a model says. Python 3.9 or later.
+
+Standard library and numpy (>= 1.22) only, Pillow where there are images: this file is copied into every TFLite bundle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+if __package__:
+    from . import preprocessing, rows, runner
+    from .runner import DataError
+else:
+    import preprocessing  # type: ignore[import-not-found,no-redef]
+    import rows  # type: ignore[import-not-found,no-redef]
+    import runner  # type: ignore[import-not-found,no-redef]
+    from runner import DataError  # type: ignore[no-redef]
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".tab")
+ARRAY_ROWS = 2048
+
+
+class Chunk(NamedTuple):
+    """Some inputs, in their order.
+
+    Attributes:
+        names: Of each: its file, with its row where the file holds several.
+        samples: What the model is fed, (n, *shape); rows with a problem hold no meaning.
+        problems: Position to what is wrong there, file and line or column named.
+    """
+
+    names: list[str]
+    samples: np.ndarray
+    problems: Mapping[int, str]
+
+
+def read_inputs(paths: Sequence[str], contract: Mapping[str, Any], tell: Callable[[str], None]) -> Iterator[Chunk]:
+    """Reads .npy, tables and image files in the order given, a chunk at a time.
+
+    Args:
+        paths: Of files.
+        contract: With "input", "steps" and "output", as in bundle.json.
+        tell: Told of columns that are not used.
+
+    Raises:
+        DataError: A file that is missing, of no known kind, or not what the model was trained on.
+    """
+    for path in paths:
+        suffix = Path(path).suffix.lower()
+        if suffix in table_suffixes(contract):
+            reader = open_table(path, contract)
+            if reader.extra:
+                tell(f"{path}: columns not used: {', '.join(reader.extra)}")
+            number = 1
+            for block in reader:
+                names = [f"{path}:{number + row}" for row in range(len(block.lines))]
+                number += len(names)
+                yield Chunk(names, prepare(block.raw, contract), block_problems(block, reader, contract))
+            if number == 1:
+                raise DataError(f"{path} has a header and no rows; give at least one row")
+        elif suffix == ".npy":
+            array, single = open_array(path, contract)
+            for start in range(0, len(array), ARRAY_ROWS):
+                raw = np.asarray(array[start : start + ARRAY_ROWS])
+                names = [path] if single else [f"{path}:{start + row + 1}" for row in range(len(raw))]
+                yield Chunk(names, prepare(raw, contract), array_problems(raw, names, contract))
+        elif suffix in IMAGE_SUFFIXES:
+            try:
+                yield Chunk([path], prepare(read_image(path)[np.newaxis], contract), {})
+            except DataError as error:
+                yield Chunk([path], np.zeros((1, *contract["input"]["shape"]), np.float32), {0: str(error)})
+        else:
+            raise DataError(f"{path} is of no known kind; expected .npy, .csv, .tsv or an image")
+
+
+def table_suffixes(contract: Mapping[str, Any]) -> tuple[str, ...]:
+    """Endings of files that are read as tables; of a model that takes none, those that can be nothing else."""
+    return TABLE_SUFFIXES if contract["input"]["kind"] == "table" else TABLE_SUFFIXES[:2]
+
+
+def prepare(raw: np.ndarray, contract: Mapping[str, Any]) -> np.ndarray:
+    """Raw samples after the recorded steps, first axis the batch.
+
+    Raises:
+        DataError: They are not what the model was trained on.
+    """
+    try:
+        return preprocessing.apply(contract["steps"], raw)
+    except ValueError as error:
+        raise DataError(f"the samples do not fit the model: {error}") from error
+
+
+def _encoding(contract: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The step that says what the columns of a table mean; empty where all are plain numbers."""
+    return next((step for step in contract["steps"] if step["step"] == "encode"), {})
+
+
+def open_table(path: str | Path, contract: Mapping[str, Any]) -> rows.TableReader:
+    """A table opened for the columns that a model takes.
+
+    Raises:
+        DataError: It cannot be read, or a column is missing.
+    """
+    expected, output = contract["input"], contract["output"]
+    if expected["kind"] != "table":
+        raise DataError(
+            f"{path} is a table; the model takes {expected['kind']} samples of shape {tuple(expected['shape'])}"
+        )
+    encoding = _encoding(contract)
+    names = list(expected.get("columns") or [])
+    plain = [{"name": name, "type": "number"} for name in names] or [{"type": "number"}] * expected["shape"][0]
+    targets = output.get("target") or (output.get("labels") if output["task"] in ("regression", "multilabel") else ())
+    return rows.TableReader(
+        path, encoding.get("columns") or plain, missing=encoding.get("missing") or (), optional=targets or ()
+    )
+
+
+def block_problems(block: rows.Block, reader: rows.TableReader, contract: Mapping[str, Any]) -> dict[int, str]:
+    """What is wrong with rows of a table, in their order; a missing cell is, where the model was trained on plain numbers alone."""
+    problems = dict(block.problems)
+    if not _encoding(contract):
+        for row, column in np.argwhere(np.isnan(block.raw)).tolist():
+            name = (contract["input"].get("columns") or reader.header)[column]
+            where = f"{reader.path}, line {block.lines[row]}, column {name!r}"
+            problems.setdefault(row, f"{where}: the value is missing; give a number")
+    return dict(sorted(problems.items()))
+
+
+def open_array(path: str | Path, contract: Mapping[str, Any]) -> tuple[np.ndarray, bool]:
+    """A .npy file as a batch of raw samples, read when they are asked for, and whether it holds a single one.
+
+    Of three axes, the last can be the channels of one image; else they are grey images.
+
+    Raises:
+        DataError: It cannot be read, or is neither a sample nor a batch of what the model takes.
+    """
+    shape, image = tuple(contract["input"]["shape"]), contract["input"]["kind"] == "image"
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise DataError(f"{path} is not a readable .npy array: {runner.one_line(error)}") from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "uifb":
+        raise DataError(f"{path} does not hold numbers; expected a .npy array of one sample or a batch")
+    raw = len(contract["input"].get("columns") or ()) if _encoding(contract) else 0
+    wanted = (raw,) if raw else shape
+    single = array.ndim == len(wanted)
+    if image:
+        single = array.ndim == 2 or (array.ndim == 3 and (array.shape == shape or array.shape[-1] in (1, 2, 3, 4)))
+    batch = array[np.newaxis] if single else array
+    fits = batch.ndim in (3, 4) if image else batch.shape[1:] == wanted
+    if not fits:
+        raise DataError(f"{path} has shape {array.shape}; expected one sample of shape {wanted}, or a batch of them")
+    if len(batch) == 0:
+        raise DataError(f"{path} holds no samples (shape {array.shape}); give at least one")
+    return batch, single
+
+
+def array_problems(raw: np.ndarray, names: Sequence[str], contract: Mapping[str, Any]) -> dict[int, str]:
+    """Rows of an array with numbers that no model takes; in a table, NaN can be a missing cell."""
+    if raw.dtype.kind != "f":
+        return {}
+    flat = raw.reshape(len(raw), -1)
+    wrong = np.isinf(flat) if _encoding(contract) else ~np.isfinite(flat)
+    return {row: f"{names[row]} holds NaN or infinite values" for row in np.flatnonzero(wrong.any(axis=1)).tolist()}
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Pixels of an image file, turned as its EXIF data say; of an animation the first frame.
+
+    Returns:
+        (height, width) or (height, width, channels) uint8; channels are grey and alpha, RGB, or RGB and alpha. Deeper
+        pixels are brought to 8 bits.
+
+    Raises:
+        DataError: The file is damaged or no image, or Pillow is not installed.
+    """
+    try:
+        from PIL import Image, ImageOps, UnidentifiedImageError
+    except ImportError as error:
+        raise DataError(f"{path} is an image, which needs Pillow: pip install pillow, or give a .npy file") from error
+    try:
+        with Image.open(path) as opened:
+            image = ImageOps.exif_transpose(opened)
+            if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+                return _to_bytes(np.asarray(image), path, deep=image.mode.startswith("I;16"))
+            if image.mode not in ("L", "LA", "RGB", "RGBA"):
+                image = image.convert(_plain_mode(image))
+            return np.asarray(image, np.uint8)
+    except UnidentifiedImageError as error:
+        raise DataError(f"{path} is not an image that Pillow knows; convert it to PNG or JPEG") from error
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise DataError(f"image {path} cannot be read: {runner.one_line(error)}; replace the file") from error
+
+
+def _plain_mode(image: Any) -> str:
+    """Grey for black and white, RGBA for a palette with transparency, else RGB."""
+    if image.mode == "1":
+        return "L"
+    return "RGBA" if image.mode in ("PA", "RGBa") or "transparency" in image.info else "RGB"
+
+
+def _to_bytes(pixels: np.ndarray, path: str | Path, *, deep: bool) -> np.ndarray:
+    """16-bit grey as 8-bit grey; modes "I" and "F" do not tell their range, so values up to 255 stay as they are."""
+    low, high = float(pixels.min(initial=0)), float(pixels.max(initial=0))
+    if not (np.isfinite(low) and np.isfinite(high)) or low < 0 or high > 65535:
+        raise DataError(f"image {path} has pixels of {low:g} to {high:g}; expected 8 or 16 bits, convert it to PNG")
+    divisor = 257.0 if deep or high > 255 else 1.0
+    return np.rint(pixels / divisor).astype(np.uint8)
