@@ -20,7 +20,7 @@ from zoo.runs import atomic_path
 INK = "#010203"  # near-black in the PNG; replaced by currentColor in the SVG
 BLUE, ORANGE, GREY = "#3b7dd8", "#e07b28", "#8a8f98"
 MAX_CELL_CLASSES, MAX_TICKS, MAX_TARGETS, MAX_POINTS = 20, 40, 4, 2000
-_STYLE: Mapping[str, Any] = {
+STYLE: Mapping[str, Any] = {
     "svg.fonttype": "none",  # text stays text: small, selectable, in the reader's fonts
     "svg.hashsalt": "zoo",
     "text.parse_math": False,  # a label may hold a dollar sign
@@ -69,24 +69,25 @@ def draw_plots(
     import matplotlib as mpl
 
     drawn: dict[str, str] = {}
-    with mpl.rc_context(dict(_STYLE)):
+    with mpl.rc_context(dict(STYLE)):
         if history:
-            drawn["loss"] = _save(_curve(history, "loss", "data loss", best_epoch), folder, "loss")
+            drawn["loss"] = save_plot(_curve(history, "loss", "data loss", best_epoch), folder, "loss")
             if metric and f"val_{metric}" in history:
-                drawn["metric"] = _save(_curve(history, metric, label(metric), best_epoch), folder, "metric")
+                drawn["metric"] = save_plot(_curve(history, metric, label(metric), best_epoch), folder, "metric")
         if targets is not None and outputs is not None:
             if task in ("binary", "multiclass"):
-                drawn["confusion"] = _save(_confusion(task, labels, targets, outputs), folder, "confusion")
+                drawn["confusion"] = save_plot(_confusion(task, labels, targets, outputs), folder, "confusion")
             elif task == "regression":
                 truth, answers = _finite_rows(targets, outputs)
                 if len(truth) == 0:
                     return drawn
-                drawn["predictions"] = _save(_predictions(labels, truth, answers), folder, "predictions")
-                drawn["residuals"] = _save(_residuals(labels, truth, answers), folder, "residuals")
+                drawn["predictions"] = save_plot(_predictions(labels, truth, answers), folder, "predictions")
+                drawn["residuals"] = save_plot(_residuals(labels, truth, answers), folder, "residuals")
     return drawn
 
 
-def _figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Any:
+    """An empty figure of so many inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -95,7 +96,7 @@ def _figure(width: float, height: float) -> Any:
 def _curve(history: Mapping[str, np.ndarray], name: str, title: str, best_epoch: int | None) -> Any:
     """A figure of training and validation; in the loss's the penalty apart."""
     epochs = history.get("epoch", np.arange(1, len(next(iter(history.values()))) + 1))
-    figure = _figure(4.6, 3.2)
+    figure = new_figure(4.6, 3.2)
     axis = figure.subplots()
     marker = "o" if len(epochs) < 12 else ""
     for prefix, words, colour in (("train", "training", BLUE), ("val", "validation", ORANGE)):
@@ -123,7 +124,7 @@ def _confusion(task: str, labels: Sequence[str], targets: np.ndarray, outputs: n
     counts = confusion_matrix(targets.reshape(-1), decide(task, outputs), classes)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = min(2.6 + 0.42 * classes, 9.0)
-    figure = _figure(size + 0.6, size)
+    figure = new_figure(size + 0.6, size)
     axis = figure.subplots()
     colours = np.zeros((classes, classes, 4))
     colours[..., :3] = np.array([0x3B, 0x7D, 0xD8]) / 255
@@ -158,7 +159,7 @@ def _confusion(task: str, labels: Sequence[str], targets: np.ndarray, outputs: n
 def _predictions(labels: Sequence[str], truth: np.ndarray, answers: np.ndarray) -> Any:
     """Predicted against true, a plot for each target; arguments are (n, targets)."""
     count = min(truth.shape[1], MAX_TARGETS)
-    figure = _figure(4.4, 3.4 * count)
+    figure = new_figure(4.4, 3.4 * count)
     chosen = np.linspace(0, len(truth) - 1, min(len(truth), MAX_POINTS)).astype(np.int64)
     for target, axis in enumerate(figure.subplots(count, 1, squeeze=False)[:, 0]):
         name, true, predicted = _target(labels, target), truth[chosen, target], answers[chosen, target]
@@ -172,7 +173,7 @@ def _predictions(labels: Sequence[str], truth: np.ndarray, answers: np.ndarray) 
 def _residuals(labels: Sequence[str], truth: np.ndarray, answers: np.ndarray) -> Any:
     """How far off the answers are, a histogram for each target; arguments are (n, targets)."""
     count = min(truth.shape[1], MAX_TARGETS)
-    figure = _figure(4.4, 3.4 * count)
+    figure = new_figure(4.4, 3.4 * count)
     for target, axis in enumerate(figure.subplots(count, 1, squeeze=False)[:, 0]):
         axis.hist(answers[:, target] - truth[:, target], bins=30, color=BLUE, alpha=0.8)
         axis.axvline(0, color=GREY, linewidth=1)
@@ -195,8 +196,8 @@ def _short(name: str, limit: int = 18) -> str:
     return name if len(name) <= limit else f"{name[: limit - 1]}…"
 
 
-def _save(figure: Any, folder: Path, name: str) -> str:
-    """Writes the PNG and returns the SVG element."""
+def save_plot(figure: Any, folder: Path, name: str) -> str:
+    """Writes `<name>.png` whole or not at all, and returns the SVG element."""
     folder.mkdir(parents=True, exist_ok=True)
     stream = io.StringIO()
     with warnings.catch_warnings():

@@ -30,6 +30,7 @@ class Session:
 
     Attributes:
         callbacks: Of the caller's own, as are `loss` and `metrics`.
+        thorough: With baselines beside the network, and a report.
     """
 
     config: RunConfig
@@ -40,6 +41,7 @@ class Session:
     callbacks: tuple[Any, ...]
     loss: Any
     metrics: tuple[Any, ...]
+    thorough: bool = True
 
     def carry_out(self, began: float, *, resume: bool) -> Run:
         """Trains, measures, writes everything; the run's status tells how it ended.
@@ -52,9 +54,7 @@ class Session:
     def _carry_out(self, began: float, interrupts: DeferredInterrupts, *, resume: bool) -> Run:
         try:
             with ThreadPoolExecutor(1, "baselines") as pool:
-                import sklearn.linear_model  # noqa: F401  # here: two threads importing at once can meet half-made modules
-
-                found = pool.submit(baselines, self.dataset, seed=self.config.training.seed)
+                found = self._submit_baselines(pool) if self.thorough else None
                 assembly = self._fit(interrupts, resume=resume)
                 self._conclude(assembly, found, interrupts, began)
         except KeyboardInterrupt as error:
@@ -73,6 +73,11 @@ class Session:
                 ) from error
             raise
         return self.run
+
+    def _submit_baselines(self, pool: ThreadPoolExecutor) -> Future[dict[str, dict[str, float]]]:
+        import sklearn.linear_model  # noqa: F401  # here: two threads importing at once can meet half-made modules
+
+        return pool.submit(baselines, self.dataset, seed=self.config.training.seed)
 
     def _way_on(self) -> str:
         if not checkpoints.generations(self.run.path):
@@ -143,7 +148,7 @@ class Session:
     def _conclude(
         self,
         assembly: Assembly,
-        found: Future[dict[str, dict[str, float]]],
+        found: Future[dict[str, dict[str, float]]] | None,
         interrupts: DeferredInterrupts,
         began: float,
     ) -> None:
@@ -151,7 +156,8 @@ class Session:
         from zoo.training.measure import Measured
 
         interrupts.check()
-        self.listener(Message("measuring the best and the last epoch, writing the report"))
+        report = ", writing the report" if self.thorough else ""
+        self.listener(Message(f"measuring the best and the last epoch{report}"))
         dataset, loop = self.dataset, assembly.loop
         best = loop.best_forward()
         measured = {
@@ -167,11 +173,12 @@ class Session:
         write_npz(self.run.path / PREDICTIONS, **arrays)
         self.run.update(
             metrics={**{name: values for name, (values, _) in at_best.items()}, "last": at_last},
-            baselines=found.result(),
+            baselines=found.result() if found else {},
             epochs={"done": len(loop.progress.rows), "best": loop.progress.best_epoch},
             seconds=time.monotonic() - began,
         )
         self.run.manifest = replace(self.run.manifest, status="finished")  # on disk last, when the rest is there
-        write_report(self.run)
+        if self.thorough:
+            write_report(self.run)
         interrupts.check()
         self.run.update(files=self.run.checksums(), seconds=time.monotonic() - began)

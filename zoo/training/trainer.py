@@ -96,9 +96,9 @@ def train(
         raise UsageError("nothing to train: give a recipe, a TOML file or a builder, or a run to resume")
     else:
         resumed, config = None, configure(recipe, {**overrides, **own_loss}, data=data, name=name)
-    dataset = _load(config, on_event)
+    dataset = load_data(config, on_event)
     on_event(Message(_described(dataset)))
-    config = _resolve(config, dataset, loss, on_event)
+    config = resolve(config, dataset, loss, on_event)
     builder = get_builder(config.builder)
     builder.check_fits(dataset.input, dataset.output)
     if "tensorflow" in sys.modules:
@@ -107,7 +107,7 @@ def train(
         raise DataError(
             f"{config.dataset!r} is not the data that {resumed.path} was trained on; fetch those, or train anew"
         )
-    run = resumed or _create(Path(out), config, dataset)
+    run = resumed or create_run(Path(out), config, dataset)
     session = Session(config, builder, dataset, run, on_event, tuple(callbacks), loss, tuple(metrics))
     with locked(run.path):
         return session.carry_out(began, resume=resumed is not None)
@@ -125,7 +125,7 @@ def _unfinished(resume: Run | Path | str, root: Path) -> Run:
     return run
 
 
-def _resolve(config: RunConfig, dataset: Dataset, loss: Any, on_event: Listener) -> RunConfig:
+def resolve(config: RunConfig, dataset: Dataset, loss: Any, on_event: Listener) -> RunConfig:
     """The configuration with all that hangs on the data; a loss of the caller's own stands there by its name."""
     resolved = config.for_data(dataset.output.task, len(dataset.train))
     if resolved.training.epochs != config.training.epochs:
@@ -138,7 +138,8 @@ def _resolve(config: RunConfig, dataset: Dataset, loss: Any, on_event: Listener)
     return replace(resolved, training=replace(resolved.training, loss=named))
 
 
-def _load(config: RunConfig, on_event: Listener) -> Dataset:
+def load_data(config: RunConfig, on_event: Listener) -> Dataset:
+    """The configured data, split by the configured seed."""
     on_event(Message(f"loading {config.dataset}"))
     return zoo_data.load(
         config.dataset,
@@ -157,8 +158,8 @@ def _described(dataset: Dataset) -> str:
     return f"{sizes}; {dataset.input.kind} {shape}, {dataset.output.task}{few if labels else ''}"
 
 
-def _create(root: Path, config: RunConfig, dataset: Dataset) -> Run:
-    """The run folder with all that is known before training."""
+def create_run(root: Path, config: RunConfig, dataset: Dataset, *, samples: bool = True) -> Run:
+    """The run folder with all that is known before training; `samples` are those that an export needs."""
     manifest = Manifest(
         name=config.name,
         builder=config.builder,
@@ -171,7 +172,7 @@ def _create(root: Path, config: RunConfig, dataset: Dataset) -> Run:
     write_text(run.path / CONFIG, config.to_toml())
     write_json(run.path / PREPROCESSING, dataset.contract())
     write_text(run.path / LABELS, "".join(f"{label}\n" for label in dataset.output.labels))
-    for file, split in ((CALIBRATION, dataset.train), (VALIDATION, dataset.validation)):
+    for file, split in ((CALIBRATION, dataset.train), (VALIDATION, dataset.validation)) if samples else ():
         chosen = draw_samples(split, dataset.output.task, seed=config.training.seed)
         write_npz(run.path / SAMPLES / file, samples=np.asarray(chosen.samples), targets=chosen.targets)
     return run
