@@ -121,7 +121,7 @@ def open_table(path: str | Path, contract: Mapping[str, Any]) -> rows.TableReade
 
 
 def block_problems(block: rows.Block, reader: rows.TableReader, contract: Mapping[str, Any]) -> dict[int, str]:
-    """What is wrong with rows of a table, in their order; a missing cell is, where the model was trained on plain numbers alone."""
+    """What is wrong with rows, in their order; so is a missing cell, where the model was trained on plain numbers."""
     problems = dict(block.problems)
     if not _encoding(contract):
         for row, column in np.argwhere(np.isnan(block.raw)).tolist():
