@@ -1,0 +1,198 @@
+"""A folder of images: what lies in it, and what its sub-folders or a regular expression say about each file."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from zoo.data.findings import Finding
+from zoo.data.listing import SPLIT_NAMES, Entry, Listing, counted, examples, is_image
+from zoo.data.options import DataConfig
+from zoo.errors import UsageError
+
+HOW = (
+    "put the images of each class into a folder of its own, or say where labels stand: --label-from index.csv, or a "
+    "regular expression such as --label-from '(.+)_[0-9]+'"
+)
+
+
+@dataclass
+class Walked:
+    """What lies in a folder: images as paths relative to it, sub-folders likewise, and the rest."""
+
+    images: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def scan(root: Path, config: DataConfig, *, part: int = -1) -> Listing:
+    """Lists the images of a folder with their labels, groups and splits.
+
+    The first folder below the root, or below a split's folder, is the class; deeper ones belong to it. Links are
+    followed; hidden files and files that are no images are counted and left out.
+
+    Args:
+        root: The folder.
+        config: `label_from` is "folder", "" for the same, or a regular expression with one group, searched in each
+            path relative to the root; `group_from` likewise.
+        part: The split that all of it belongs to; -1 to go by split folders.
+
+    Raises:
+        UsageError: A regular expression that is none.
+    """
+    walked = walk(root)
+    split = part < 0 and _has_split_folders(walked)
+    label = label_of(config.label_from, "--label-from")
+    group = group_of(config.group_from) if config.group_from else None
+    entries, unlabelled = [], []
+    for name in walked.images:
+        inner = name.partition("/")[2] if split else name
+        at = SPLIT_NAMES.get(name.partition("/")[0].lower(), -1) if split else part
+        if split and at < 0:
+            continue
+        text = label(inner)
+        if text is None:
+            unlabelled.append(name)
+            continue
+        of = "" if group is None else group(name) or ""
+        entries.append(Entry(file=root / name, name=name, answers=(text,), part=at, group=of))
+        if group is not None and not of:
+            walked.findings.append(_no_match(root, name, "--group-from", config.group_from))
+    walked.findings += _unlabelled(root, config, unlabelled, bool(entries))
+    by_folder = config.label_from in ("", "folder")
+    return Listing(
+        root=root,
+        entries=tuple(entries),
+        classes=_class_folders(walked, split) if by_folder else (),
+        ignored=dict(walked.ignored),
+        findings=(*walked.findings, *_left_out(root, walked, split)),
+    )
+
+
+def walk(root: Path) -> Walked:
+    """Everything below a folder, sorted; links are followed, but not round in circles."""
+    found = Walked()
+    seen: set[str] = set()
+
+    def unreadable(error: OSError) -> None:
+        found.findings.append(
+            Finding("error", f"{error.filename} cannot be read: {error.strerror}; see its permissions")
+        )
+
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=unreadable):
+        real = os.path.realpath(folder)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
+        above = Path(folder).relative_to(root).as_posix()
+        prefix = "" if above == "." else f"{above}/"
+        found.folders += [f"{prefix}{name}" for name in folders]
+        for name in sorted(files):
+            _sort_in(root, f"{prefix}{name}", found)
+    found.images.sort()
+    return found
+
+
+def _sort_in(root: Path, name: str, found: Walked) -> None:
+    """Puts a file where it belongs: images, ignored, or a finding."""
+    base = PurePosixPath(name)
+    if base.name.startswith(".") or not is_image(base.name):
+        found.ignored["hidden" if base.name.startswith(".") else base.suffix.lower() or "no suffix"] += 1
+    elif not _is_utf8(name):
+        found.findings.append(Finding("error", f"{root}/{name!a} has a name that is not UTF-8; rename the file"))
+    elif not (root / name).exists():
+        found.findings.append(Finding("error", f"{root / name} is a link to nothing; remove it or mend the link"))
+    else:
+        found.images.append(name)
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def label_of(how: str, option: str) -> Callable[[str], str | None]:
+    """What a relative path says: its first folder, or the group of a regular expression; None where it says nothing.
+
+    Raises:
+        UsageError: No regular expression with a group.
+    """
+    if how in ("", "folder"):
+        return lambda name: name.partition("/")[0] if "/" in name else None
+    if how.startswith("column:"):
+        raise UsageError(f"{option} {how} names a column; a folder has none, give a CSV of paths: {option} index.csv")
+    try:
+        pattern = re.compile(how)
+    except re.error as error:
+        raise UsageError(f"{option} {how!r} is no regular expression ({error}) and no CSV file that exists") from error
+    if pattern.groups < 1:
+        raise UsageError(f"{option} {how!r} has no group; put what counts in brackets, such as '([a-z]+)_[0-9]+'")
+
+    def search(name: str) -> str | None:
+        match = pattern.search(name)
+        return match.group(1) if match else None
+
+    return search
+
+
+def group_of(how: str) -> Callable[[str], str | None]:
+    """What a relative path says of its group: the whole path of its folder, or the group of a regular expression."""
+    if how == "folder":
+        return lambda name: str(PurePosixPath(name).parent)
+    return label_of(how, "--group-from")
+
+
+def _has_split_folders(walked: Walked) -> bool:
+    """Whether train and others lie on top: train alone counts only where nothing else does."""
+    top = [name.lower() for name in walked.folders if "/" not in name]
+    parts = {SPLIT_NAMES[name] for name in top if name in SPLIT_NAMES}
+    return 0 in parts and (len(parts) > 1 or all(name in SPLIT_NAMES for name in top))
+
+
+def _class_folders(walked: Walked, split: bool) -> tuple[str, ...]:
+    """Folders whose names are classes, empty ones too."""
+    depth = 2 if split else 1
+    names = [name.split("/") for name in walked.folders]
+    return tuple(
+        sorted({parts[-1] for parts in names if len(parts) == depth and (not split or parts[0].lower() in SPLIT_NAMES)})
+    )
+
+
+def _unlabelled(root: Path, config: DataConfig, names: list[str], others: bool) -> list[Finding]:
+    """Images of which nothing says what they show."""
+    if not names:
+        return []
+    if config.label_from not in ("", "folder"):
+        return [_no_match(root, name, "--label-from", config.label_from) for name in names]
+    if not others:
+        return [Finding("error", f"{root} holds {counted(len(names), 'image')} and no class folders; {HOW}")]
+    listed = examples(names)
+    return [Finding("warning", f"{counted(len(names), 'image')} in no class folder, left out: {listed}")]
+
+
+def _no_match(root: Path, name: str, option: str, pattern: str) -> Finding:
+    return Finding(
+        "error", f"{root / name} does not match {option} {pattern!r}; change the expression or move the file"
+    )
+
+
+def _left_out(root: Path, walked: Walked, split: bool) -> list[Finding]:
+    found = []
+    if walked.ignored:
+        kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(walked.ignored.items()))
+        found.append(Finding("note", f"{counted(walked.ignored.total(), 'file')} left out as no images: {kinds}"))
+    if split:
+        others = [name for name in walked.folders if "/" not in name and name.lower() not in SPLIT_NAMES]
+        if others:
+            found.append(Finding("warning", f"{root}: beside the split folders, left out: {examples(others)}"))
+    return found

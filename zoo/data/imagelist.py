@@ -1,0 +1,316 @@
+"""A table of image paths and their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from zoo import rows
+from zoo.data.findings import Finding
+from zoo.data.imagefolder import group_of, walk
+from zoo.data.listing import SPLIT_NAMES, Entry, Listing, counted, is_image
+from zoo.data.options import DataConfig
+from zoo.errors import DataError, UsageError
+from zoo.hyperparameters import split_names
+from zoo.registry import suggest
+
+LOOKED_AT = 20
+SUFFIXES = (".csv", ".tsv", ".txt")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The text of a table, whole.
+
+    Attributes:
+        paths: Index of the column of paths.
+        lines: Line of the file that each row begins on.
+    """
+
+    file: Path
+    header: tuple[str, ...]
+    paths: int
+    lines: tuple[int, ...]
+    rows: tuple[tuple[str, ...], ...]
+    findings: tuple[Finding, ...]
+
+    def column(self, name: str, option: str) -> int:
+        """Index of a column by name, or by a number that is no name.
+
+        Raises:
+            DataError: There is none.
+        """
+        if name in self.header:
+            return self.header.index(name)
+        try:
+            return range(len(self.header))[int(name)]
+        except (ValueError, IndexError):
+            near = suggest(name, self.header)
+            raise DataError(
+                f"{self.file} has no column {name!r}, named by {option}{near}; it has {', '.join(self.header)}"
+            ) from None
+
+
+def lists_images(path: Path) -> bool:
+    """Whether the first rows of a table name image files, at least one of which exists."""
+    try:
+        first = _records(path, LOOKED_AT + 1)
+    except DataError:
+        return False  # whoever reads it as a table says what is wrong with it
+    return _path_column(path.parent, [cells for _, cells in first]) is not None
+
+
+def is_index(how: str) -> bool:
+    """Whether `--label-from` or `--group-from` names a table."""
+    return how.lower().endswith(SUFFIXES)
+
+
+def read_list(file: Path, config: DataConfig, *, folder: Path | None = None, part: int = -1) -> Listing:
+    """Lists the images that a table names, with labels, groups, times and splits from its columns.
+
+    Args:
+        file: Paths in it are relative to the folder, else to the table's own.
+        config: The label is in the column `target`, or that of `label_from`, or else in the only other one.
+        folder: The data, where the table only labels them; images there that it does not name are counted.
+        part: The split that all of it belongs to; -1 to go by the column of `split`.
+
+    Raises:
+        DataError: A table that cannot be read, or a column that is not there.
+        UsageError: Options that contradict each other.
+    """
+    sheet = read_sheet(file, folder or file.parent)
+    kind, _, named = config.split.partition(":")
+    if kind not in ("random", "column", "group", "time") or (kind != "random" and not named):
+        raise UsageError(f"--split {config.split} is not known; expected random, time:COL, group:COL or column:COL")
+    special = sheet.column(named, "--split") if kind != "random" else None
+    groups = _groups(sheet, config, folder or file.parent, special if kind == "group" else None)
+    targets = _targets(sheet, config, {special, groups.column})
+    entries: list[Entry] = []
+    findings = list(sheet.findings)
+    places = (folder or file.parent, file.parent)
+    for line, cells in zip(sheet.lines, sheet.rows, strict=True):
+        where = f"{file}, line {line}"
+        try:
+            entries.append(
+                Entry(
+                    file=_find(cells[sheet.paths], places, where),
+                    name=cells[sheet.paths].replace("\\", "/"),
+                    answers=tuple(cells[target] for target in targets),
+                    part=_part(cells[special], where) if kind == "column" and special is not None else part,
+                    group=groups.of(cells, where),
+                    time=_time(cells[special], where) if kind == "time" and special is not None else None,
+                    where=f"{where}: ",
+                )
+            )
+        except DataError as error:
+            findings.append(Finding("error", str(error)))
+    whole, dropped = _without_answer(entries, config)
+    kept, repeated = _once(whole)
+    findings += [*dropped, *repeated]
+    if folder is not None:
+        findings += _unnamed(folder, entries, file)
+    return Listing(
+        root=folder or file.parent,
+        entries=tuple(kept),
+        targets=tuple(sheet.header[target] for target in targets),
+        listed=True,
+        findings=tuple(findings),
+    )
+
+
+def read_sheet(file: Path, folder: Path) -> Sheet:
+    """Reads a table whose rows name images; ragged rows and a header twice are findings.
+
+    Raises:
+        DataError: It cannot be read, or no column names images.
+    """
+    records = _records(file)
+    position = _path_column(folder, [cells for _, cells in records[: LOOKED_AT + 1]])
+    if position is None:
+        position = _path_column(file.parent, [cells for _, cells in records[: LOOKED_AT + 1]])
+    if position is None:
+        raise DataError(f"{file} has no column that names image files in {folder}; expected paths relative to it")
+    headless = is_image(records[0][1][position])
+    header = tuple(cell.strip() for cell in records[0][1])
+    if headless:
+        header = tuple(f"column {at + 1}" for at in range(len(header)))
+    findings = [
+        Finding("error", f"{file}, line {records[0][0]}: the header has {name!r} more than once; rename one")
+        for name in sorted({name for name in header if header.count(name) > 1})
+    ]
+    if headless:
+        findings.append(Finding("note", f"{file} has no header; its columns are {', '.join(header)}"))
+    lines, cells = [], []
+    for line, record in records[0 if headless else 1 :]:
+        if len(record) != len(header):
+            findings.append(
+                Finding("error", f"{file}, line {line}: {len(record)} cells, expected {len(header)}; mend the line")
+            )
+            continue
+        lines.append(line)
+        cells.append(tuple(cell.strip() for cell in record))
+    return Sheet(file, header, position, tuple(lines), tuple(cells), tuple(findings))
+
+
+def _records(file: Path, count: int | None = None) -> list[tuple[int, list[str]]]:
+    with rows.open_text(file) as text:
+        delimiter = rows.find_delimiter(text.readline())
+        text.seek(0)
+        return list(islice(rows.records(text, file, delimiter), count))
+
+
+def _path_column(folder: Path, records: Sequence[Sequence[str]]) -> int | None:
+    """The column in which every cell but the header's names an image, and one of those exists."""
+    body = records[1:] if len(records) > 1 else records
+    for at in range(len(records[0]) if records else 0):
+        cells = [row[at].strip() for row in body if at < len(row) and row[at].strip()]
+        if cells and all(map(is_image, cells)) and any((folder / _plain(cell)).is_file() for cell in cells):
+            return at
+    return None
+
+
+def _plain(cell: str) -> str:
+    return cell.replace("\\", "/")
+
+
+def _find(cell: str, places: Sequence[Path], where: str) -> Path:
+    if not cell:
+        raise DataError(f"{where}: no path; expected that of an image")
+    for place in places:
+        for written in (cell, _plain(cell)):
+            if (place / written).is_file():
+                return place / written
+    raise DataError(f"{where}: {places[0] / cell} does not exist; correct the path or remove the line")
+
+
+def _part(cell: str, where: str) -> int:
+    if cell.lower() not in SPLIT_NAMES:
+        raise DataError(f"{where}: {cell!r} is no split; expected train, validation or test")
+    return SPLIT_NAMES[cell.lower()]
+
+
+def _time(cell: str, where: str) -> float:
+    try:
+        value = float(cell)
+    except ValueError:
+        days = rows.to_days(cell, ("iso",))
+        if days is None:
+            raise DataError(f"{where}: {cell!r} is no time; expected a number or a date such as 2024-05-31") from None
+        return days
+    if not abs(value) < float("inf"):
+        raise DataError(f"{where}: {cell!r} is no time; expected a finite number or a date such as 2024-05-31")
+    return value
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """Where the group of a row stands: in a column, in another table by path, in the path, or nowhere."""
+
+    sheet: Sheet
+    how: str
+    column: int | None = None
+    known: Mapping[str, str] | None = None
+
+    def of(self, cells: Sequence[str], where: str) -> str:
+        name = _plain(cells[self.sheet.paths])
+        if self.column is not None:
+            found: str | None = cells[self.column]
+        elif self.known is not None:
+            found = self.known.get(name)
+        else:
+            found = group_of(self.how)(name) if self.how else ""
+        if not found and (self.how or self.column is not None):
+            raise DataError(f"{where}: nothing says which group {name} is of ({self.how or '--split group'})")
+        return found or ""
+
+
+def _groups(sheet: Sheet, config: DataConfig, folder: Path, column: int | None) -> _Groups:
+    how = config.group_from
+    if column is not None and how:
+        raise UsageError(f"--split {config.split} and --group-from {how} both name groups; give one of them")
+    if how.startswith("column:"):
+        return _Groups(sheet, how, column=sheet.column(how.removeprefix("column:"), "--group-from"))
+    if is_index(how):
+        return _Groups(sheet, how, known=read_pairs(find_index(how, folder, "--group-from"), folder))
+    return _Groups(sheet, how, column=column)
+
+
+def read_pairs(file: Path, folder: Path) -> dict[str, str]:
+    """Path to the text of the only other column.
+
+    Raises:
+        DataError: It has more columns, or cannot be read.
+    """
+    sheet = read_sheet(file, folder)
+    others = [at for at in range(len(sheet.header)) if at != sheet.paths]
+    if len(others) != 1:
+        raise DataError(f"{file} has columns {', '.join(sheet.header)}; expected paths and one other column")
+    return {_plain(cells[sheet.paths]): cells[others[0]] for cells in sheet.rows}
+
+
+def find_index(how: str, folder: Path, option: str) -> Path:
+    """The table that an option names: as it stands, or in the data's folder.
+
+    Raises:
+        UsageError: There is none.
+    """
+    for path in (Path(how).expanduser(), folder / how):
+        if path.is_file():
+            return path.absolute()
+    raise UsageError(f"{option} {how} does not exist, nor does {folder / how}; correct the path")
+
+
+def _targets(sheet: Sheet, config: DataConfig, taken: set[int | None]) -> list[int]:
+    """Indices of the columns to predict."""
+    named = split_names(config.target)
+    if config.label_from.startswith("column:"):
+        if named:
+            raise UsageError(f"--target {config.target} and --label-from {config.label_from}: give one of them")
+        named = (config.label_from.removeprefix("column:"),)
+    if named:
+        return [sheet.column(name, "--target") for name in named]
+    others = [at for at in range(len(sheet.header)) if at != sheet.paths and at not in taken]
+    if len(others) != 1:
+        listed = ", ".join(sheet.header[at] for at in others) or "none"
+        raise DataError(
+            f"{sheet.file} has {len(others)} columns that could be the label ({listed}); add --target COLUMN"
+        )
+    return others
+
+
+def _without_answer(entries: Sequence[Entry], config: DataConfig) -> tuple[list[Entry], list[Finding]]:
+    """Rows with a label, and what was left out."""
+    missing = rows.missing_words(split_names(config.missing_values))
+    kept = [entry for entry in entries if not any(text.lower() in missing for text in entry.answers)]
+    if len(kept) == len(entries):
+        return kept, []
+    first = next(entry for entry in entries if any(text.lower() in missing for text in entry.answers))
+    count = counted(len(entries) - len(kept), "row")
+    return kept, [Finding("warning", f"{first.where}{count} without a label left out, this is the first")]
+
+
+def _once(entries: Sequence[Entry]) -> tuple[list[Entry], list[Finding]]:
+    """Each file once; it is an error where its rows disagree."""
+    seen: dict[Path, Entry] = {}
+    findings, again = [], 0
+    for entry in entries:
+        before = seen.setdefault(entry.file, entry)
+        if before is entry:
+            continue
+        again += 1
+        if before.answers != entry.answers:
+            said = f"{'|'.join(entry.answers)!r}, above {'|'.join(before.answers)!r}"
+            findings.append(Finding("error", f"{entry.where}{entry.name} stands here as {said}; remove one line"))
+    if again and not findings:
+        findings.append(Finding("note", f"{counted(again, 'line')} name a file again and were left out"))
+    return list(seen.values()), findings
+
+
+def _unnamed(folder: Path, entries: Sequence[Entry], file: Path) -> list[Finding]:
+    named = {entry.file for entry in entries}
+    others = [name for name in walk(folder).images if folder / name not in named]
+    if not others:
+        return []
+    return [Finding("note", f"{counted(len(others), 'image')} of {folder} not named in {file.name} left out")]
