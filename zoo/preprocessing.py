@@ -194,7 +194,7 @@ def _resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def _shrink_rows(pixels: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """As the product with all weights, but of the few rows behind each new one: quicker, and in little memory."""
-    shrunk = np.empty((len(pixels), len(weights)) + pixels.shape[2:], np.uint8)
+    shrunk = np.empty((len(pixels), len(weights), *pixels.shape[2:]), np.uint8)
     for row, line in enumerate(weights):
         used = np.flatnonzero(line)
         low, high = int(used[0]), int(used[-1]) + 1
