@@ -86,7 +86,7 @@ class TableReader:
         self._missing = missing_words(missing)
         names = [str(column["name"]) for column in columns if column.get("name")]
         with open_text(self.path) as file:
-            self.delimiter = find_delimiter(file.readline(), names)
+            self.delimiter = find_delimiter(first_line(file, self.path), names)
             file.seek(0)
             line, first = next(records(file, self.path, self.delimiter), (0, []))
         if not first:
@@ -266,6 +266,14 @@ def open_text(path: Path) -> TextIO:
     if b"\0" in head:
         raise DataError(f"{path} is no text file (byte {head.index(0)} is 0); expected a table in UTF-8")
     return path.open(encoding="utf-8-sig", newline="")
+
+
+def first_line(file: TextIO, path: Path) -> str:
+    """The first line of an open file; raises DataError where its bytes are no UTF-8."""
+    try:
+        return file.readline()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
 
 
 def find_delimiter(line: str, names: Collection[str] = ()) -> str:
