@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.builders import get_builder
 from zoo.config import RunConfig, TrainingConfig
 from zoo.data.dataset import Dataset
 from zoo.data.samples import draw_samples
@@ -57,6 +58,7 @@ def assemble(
     loss: Any,
     metrics: tuple[Any, ...],
     listener: Listener,
+    initial: Sequence[np.ndarray] | None = None,
 ) -> Assembly:
     """Builds model, batches and loop.
 
@@ -68,6 +70,7 @@ def assemble(
         loss: A Keras loss of the caller's own, or None.
         metrics: Keras metrics of the caller's own.
         listener: Told of batches and epochs.
+        initial: Weights to begin with; None for those drawn by the seed.
     """
     import keras
 
@@ -80,6 +83,8 @@ def assemble(
     keras.utils.set_random_seed(training.seed)
     with policy(training.precision):
         model = build()
+    if initial is not None:
+        model.set_weights(list(initial))
     with policy("float32"):
         keeper = build()
     count = len(dataset.train)
@@ -94,7 +99,7 @@ def assemble(
     )
     order = EpochOrder(seed=training.seed, samples=count)
     samples = batches(
-        dataset.inputs(dataset.train),
+        dataset.model_inputs(dataset.train),
         dense_targets(dataset, dataset.train),
         batch_size=size,
         order=order,
@@ -113,6 +118,18 @@ def assemble(
         listener=listener,
     )
     return Assembly(model, samples, steps, loss, loop)
+
+
+def initial_weights(config: RunConfig, dataset: Dataset, threads: int) -> list[np.ndarray]:
+    """The weights that a training of this configuration begins with, as `keras.Model.get_weights` gives them."""
+    import keras
+
+    use_threads(threads)
+    keras.utils.set_random_seed(config.training.seed)
+    with policy(config.training.precision):
+        model = get_builder(config.builder)(dataset.input, dataset.output, **config.hyperparameters)
+    weights: list[np.ndarray] = model.get_weights()
+    return weights
 
 
 def _weights(training: TrainingConfig, dataset: Dataset) -> np.ndarray | None:

@@ -7,12 +7,13 @@ samples it saw is part of the result.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from zoo import metrics
-from zoo.data.dataset import Dataset
+from zoo.data.dataset import Dataset, Split
 
 MAX_VALUES = 20_000_000
 """Samples times columns that the linear model is fitted on at most: about three seconds."""
@@ -30,15 +31,17 @@ def baselines(dataset: Dataset, *, seed: int) -> dict[str, dict[str, float]]:
     from threadpoolctl import threadpool_limits
 
     task = dataset.output.task
-    train, test = _rows(dataset, dataset.train), _rows(dataset, dataset.test)
-    chosen = _subset(len(train), train.shape[1], seed)
+    columns = int(np.prod(dataset.input.shape))
+    chosen = _subset(len(dataset.train), columns, seed)
     targets, truth = dataset.train.targets, dataset.test.targets
     trivial = "mean" if task == "regression" else "majority"
     linear = "linear" if task == "regression" else "logistic"
     with threadpool_limits(1):  # more BLAS threads are slower at these shapes, and would take cores from training
-        outputs = _linear(task, train[chosen], targets[chosen], test, classes=dataset.output.shape[-1])
+        rows = _rows(dataset, dataset.train.take(chosen))
+        predict = _linear(task, rows, targets[chosen], classes=dataset.output.shape[-1])
+        outputs = np.concatenate([predict(part) for part in _parts(dataset, dataset.test, columns)])
     results = {
-        trivial: (_trivial(task, targets, len(test), dataset.output.shape[-1]), len(train)),
+        trivial: (_trivial(task, targets, len(truth), dataset.output.shape[-1]), len(targets)),
         linear: (outputs, len(chosen)),
     }
     return {
@@ -46,10 +49,17 @@ def baselines(dataset: Dataset, *, seed: int) -> dict[str, dict[str, float]]:
     }
 
 
-def _rows(dataset: Dataset, split: Any) -> np.ndarray:
+def _rows(dataset: Dataset, split: Split) -> np.ndarray:
     """A split as (n, columns) float32, the input's one scale applied."""
     inputs = dataset.inputs(split)
     return (inputs.reshape(len(inputs), -1) * dataset.input.scale + dataset.input.offset).astype(np.float32)
+
+
+def _parts(dataset: Dataset, split: Split, columns: int) -> Iterator[np.ndarray]:
+    """The rows of a split, as many at a time as fit the bound."""
+    size = max(MAX_VALUES // columns, 1)
+    for start in range(0, len(split), size):
+        yield _rows(dataset, split.take(np.arange(start, min(start + size, len(split)))))
 
 
 def _subset(samples: int, columns: int, seed: int) -> np.ndarray:
@@ -70,8 +80,8 @@ def _trivial(task: str, targets: np.ndarray, count: int, outputs: int) -> np.nda
     return np.tile(answer, (count, 1))
 
 
-def _linear(task: str, rows: np.ndarray, targets: np.ndarray, test: np.ndarray, *, classes: int) -> np.ndarray:
-    """Outputs of the linear model on the test rows, shaped as the network's."""
+def _linear(task: str, rows: np.ndarray, targets: np.ndarray, *, classes: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Fits the linear model; the function answers for rows, its outputs shaped as the network's."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.multiclass import OneVsRestClassifier
@@ -80,16 +90,19 @@ def _linear(task: str, rows: np.ndarray, targets: np.ndarray, test: np.ndarray, 
         # A bounded number of iterations is the point: a baseline, not a solution.
         warnings.simplefilter("ignore", ConvergenceWarning)
         if task == "regression":
-            model = Ridge(alpha=1e-6).fit(rows.astype(np.float64), targets.reshape(len(targets), -1))
-            return np.asarray(model.predict(test)).reshape(len(test), -1)
+            model: Any = Ridge(alpha=1e-6).fit(rows.astype(np.float64), targets.reshape(len(targets), -1))
+            return lambda test: np.asarray(model.predict(test)).reshape(len(test), -1)
         if task == "multilabel":
-            return np.asarray(
-                OneVsRestClassifier(LogisticRegression(max_iter=ITERATIONS)).fit(rows, targets).predict_proba(test)
-            )
+            model = OneVsRestClassifier(LogisticRegression(max_iter=ITERATIONS)).fit(rows, targets)
+            return lambda test: np.asarray(model.predict_proba(test))
         model = LogisticRegression(max_iter=ITERATIONS).fit(rows, targets)
-    found = model.predict_proba(test)
-    if task == "binary":
-        return np.asarray(found[:, 1:])
-    outputs = np.zeros((len(test), classes))
-    outputs[:, model.classes_.astype(int)] = found
-    return outputs
+
+    def answer(test: np.ndarray) -> np.ndarray:
+        found = model.predict_proba(test)
+        if task == "binary":
+            return np.asarray(found[:, 1:])
+        outputs = np.zeros((len(test), classes))
+        outputs[:, model.classes_.astype(int)] = found
+        return outputs
+
+    return answer

@@ -8,7 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import metrics, preprocessing
-from zoo.data.dataset import Dataset, Split
+from zoo.data.dataset import Dataset, ModelInputs, Split
+
+LARGEST_BATCH = 1000
+BATCH_VALUES = 4_000_000
+"""Input values that go through the model at once at most; its layers hold several times more."""
 
 
 class Measured:
@@ -21,7 +25,7 @@ class Measured:
     """
 
     def __init__(self, dataset: Dataset, split: Split, loss: Any) -> None:
-        self._inputs = dataset.inputs(split)
+        self._inputs = dataset.model_inputs(split)
         self._targets = dense_targets(dataset, split)
         self._split, self._loss = split, loss
         self._task = dataset.output.task
@@ -43,9 +47,11 @@ def dense_targets(dataset: Dataset, split: Split) -> np.ndarray:
     return targets
 
 
-def run_batches(forward: Any, inputs: np.ndarray, batch_size: int = 1000) -> np.ndarray:
-    """A compiled inference function over model inputs, (n, ...) -> (n, outputs) float32."""
-    parts = [forward(tf.constant(inputs[at : at + batch_size])).numpy() for at in range(0, len(inputs), batch_size)]
+def run_batches(forward: Any, inputs: np.ndarray | ModelInputs) -> np.ndarray:
+    """A compiled inference function over model inputs, (n, ...) -> (n, outputs) float32, in batches that fit."""
+    width = int(np.prod(inputs[:1].shape[1:]))
+    size = min(LARGEST_BATCH, max(1, BATCH_VALUES // width))
+    parts = [forward(tf.constant(inputs[at : at + size])).numpy() for at in range(0, len(inputs), size)]
     return np.concatenate(parts).astype(np.float32)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.dataset import ModelInputs
+
 
 @dataclass
 class EpochOrder:
@@ -28,7 +30,7 @@ class EpochOrder:
 
 
 def batches(
-    inputs: np.ndarray,
+    inputs: np.ndarray | ModelInputs,
     targets: np.ndarray,
     *,
     batch_size: int,
@@ -38,7 +40,8 @@ def batches(
     """A `tf.data.Dataset` of one epoch; each new iterator asks `order` again.
 
     Args:
-        inputs: Model inputs, (n, ...); gathered as they are and cast to float32 by the batch.
+        inputs: Model inputs, (n, ...); gathered as they are and cast to float32 by the batch. Those that are not in
+            memory are made a batch at a time, in the same order and with the same values.
         targets: As the loss wants them, (n, outputs) float32.
         batch_size: The last batch of an epoch may be smaller.
         order: Decides the order of the epoch at hand.
@@ -50,7 +53,9 @@ def batches(
     import tensorflow as tf
 
     steps = -(-len(inputs) // batch_size)
-    columns = [tf.constant(array) for array in (inputs, targets, weights) if array is not None]
+    columns = [tf.constant(array) for array in (targets, weights) if array is not None]
+    held = tf.constant(inputs) if isinstance(inputs, np.ndarray) else None
+    example = inputs[:1]
 
     def permuted(_: Any) -> Any:
         indices = tf.numpy_function(order.permutation, [], tf.int64, stateful=True)
@@ -59,8 +64,15 @@ def batches(
     def slices(indices: Any) -> Any:
         return tf.data.Dataset.range(steps).map(lambda step: indices[step * batch_size : (step + 1) * batch_size])
 
+    def read(indices: Any) -> Any:
+        if held is not None:
+            return tf.gather(held, indices)
+        rows = tf.numpy_function(lambda wanted: inputs[wanted], [indices], example.dtype, stateful=False)
+        return tf.ensure_shape(rows, (None, *example.shape[1:]))
+
     def gather(indices: Any) -> Any:
-        return tuple(tf.cast(tf.gather(column, indices), tf.float32) for column in columns)
+        parts = (read(indices), *(tf.gather(column, indices) for column in columns))
+        return tuple(tf.cast(part, tf.float32) for part in parts)
 
     dataset = tf.data.Dataset.from_tensors(0).map(permuted).flat_map(slices)
     dataset = dataset.map(gather, num_parallel_calls=2, deterministic=True)
