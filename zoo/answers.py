@@ -5,6 +5,7 @@ Standard library and numpy (>= 1.22) only: this file is copied into every TFLite
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ def answers(outputs: np.ndarray, contract: Mapping[str, Any], top: int = 1) -> l
         A mapping for each sample; all its values are None where an output is NaN.
     """
     output = contract["output"]
-    flat = preprocessing.invert_target(outputs.reshape(len(outputs), -1), output)
+    flat = preprocessing.invert_target(_flat(outputs), output)
     labels = _labels(flat, output)
     if output["task"] in ("regression", "multilabel"):
         key = "values" if output["task"] == "regression" else "probabilities"
@@ -53,7 +54,7 @@ def answer_columns(outputs: np.ndarray, contract: Mapping[str, Any], top: int = 
     also `probability_<second label>`, which is the score to rank by; a column for each label or each target otherwise.
     """
     output = contract["output"]
-    flat = preprocessing.invert_target(outputs.reshape(len(outputs), -1), output)
+    flat = preprocessing.invert_target(_flat(outputs), output)
     labels, known = _labels(flat, output), np.isfinite(flat).all(axis=1).tolist()
     if output["task"] in ("regression", "multilabel"):
         pattern = "%.7g" if output["task"] == "regression" else "%.6f"
@@ -74,6 +75,11 @@ def _silent(found: list[dict[str, Any]], flat: np.ndarray) -> list[dict[str, Any
     """The answers, with None for every value of those without one."""
     known = np.isfinite(flat).all(axis=1).tolist()
     return [answer if there else dict.fromkeys(answer) for answer, there in zip(found, known)]
+
+
+def _flat(outputs: np.ndarray) -> np.ndarray:
+    """(n, outputs), also where n is 0."""
+    return outputs.reshape(len(outputs), math.prod(outputs.shape[1:]))
 
 
 def _labels(flat: np.ndarray, output: Mapping[str, Any]) -> list[str]:
@@ -98,6 +104,6 @@ def _text(values: np.ndarray, pattern: str, known: Sequence[bool]) -> list[str]:
 
 def check_outputs(outputs: np.ndarray, names: Sequence[str]) -> None:
     """Raises ModelError where a model answers with NaN or infinite values."""
-    wrong = np.flatnonzero(~np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1))
+    wrong = np.flatnonzero(~np.isfinite(_flat(outputs)).all(axis=1))
     if wrong.size:
         raise ModelError(f"the model answers NaN or infinite values for {names[wrong[0]]}; check that input")

@@ -70,7 +70,7 @@ class Job:
             DataError: A bad row, unless they are allowed; or a file that cannot be used.
             ModelError: The model answers NaN.
         """
-        for names, samples, problems in read_inputs(paths, self.contract, _say):
+        for names, samples, problems, *_ in read_inputs(paths, self.contract, _say):
             good = [at for at in range(len(names)) if at not in problems]
             self.named += list(problems.values())[: NAMED - len(self.named)]
             if problems and self._on_bad_row == "fail":

@@ -32,11 +32,17 @@ class Chunk(NamedTuple):
         names: Of each: its file, with its row where the file holds several.
         samples: What the model is fed, (n, *shape); rows with a problem hold no meaning.
         problems: Position to what is wrong there, file and line or column named.
+        kept: Of each, the text of the columns asked for.
+        unseen: Column to cells whose category the training split did not hold.
+        missing: Column to cells that are missing, and have their trained default.
     """
 
     names: list[str]
     samples: np.ndarray
     problems: Mapping[int, str]
+    kept: Sequence[Sequence[str]] = ()
+    unseen: Mapping[str, int] = {}
+    missing: Mapping[str, int] = {}
 
 
 def read_inputs(paths: Sequence[str], contract: Mapping[str, Any], tell: Callable[[str], None]) -> Iterator[Chunk]:
@@ -56,19 +62,9 @@ def read_inputs(paths: Sequence[str], contract: Mapping[str, Any], tell: Callabl
             reader = open_table(path, contract)
             if reader.extra:
                 tell(f"{path}: columns not used: {', '.join(reader.extra)}")
-            number = 1
-            for block in reader:
-                names = [f"{path}:{number + row}" for row in range(len(block.lines))]
-                number += len(names)
-                yield Chunk(names, prepare(block.raw, contract), block_problems(block, reader, contract))
-            if number == 1:
-                raise DataError(f"{path} has a header and no rows; give at least one row")
+            yield from table_chunks(reader, contract)
         elif suffix == ".npy":
-            array, single = open_array(path, contract)
-            for start in range(0, len(array), ARRAY_ROWS):
-                raw = np.asarray(array[start : start + ARRAY_ROWS])
-                names = [path] if single else [f"{path}:{start + row + 1}" for row in range(len(raw))]
-                yield Chunk(names, prepare(raw, contract), array_problems(raw, names, contract))
+            yield from array_chunks(path, contract)
         elif suffix in IMAGE_SUFFIXES:
             try:
                 yield Chunk([path], prepare(read_image(path)[np.newaxis], contract), {})
@@ -100,8 +96,8 @@ def _encoding(contract: Mapping[str, Any]) -> Mapping[str, Any]:
     return next((step for step in contract["steps"] if step["step"] == "encode"), {})
 
 
-def open_table(path: str | Path, contract: Mapping[str, Any]) -> rows.TableReader:
-    """A table opened for the columns that a model takes.
+def open_table(path: str | Path, contract: Mapping[str, Any], keep: Sequence[str] = ()) -> rows.TableReader:
+    """A table opened for the columns that a model takes; the target and those to keep may stand there too.
 
     Raises:
         DataError: It cannot be read, or a column is missing.
@@ -116,8 +112,31 @@ def open_table(path: str | Path, contract: Mapping[str, Any]) -> rows.TableReade
     plain = [{"name": name, "type": "number"} for name in names] or [{"type": "number"}] * expected["shape"][0]
     targets = output.get("target") or (output.get("labels") if output["task"] in ("regression", "multilabel") else ())
     return rows.TableReader(
-        path, encoding.get("columns") or plain, missing=encoding.get("missing") or (), optional=targets or ()
+        path,
+        encoding.get("columns") or plain,
+        missing=encoding.get("missing") or (),
+        optional=[*(targets or ()), *keep],
     )
+
+
+def table_chunks(reader: rows.TableReader, contract: Mapping[str, Any], keep: Sequence[str] = ()) -> Iterator[Chunk]:
+    """The rows of a table; raises DataError where it has none, or cannot be read to the end."""
+    positions = [reader.header.index(name) for name in keep]
+    columns = [str(column["name"]) for column in _encoding(contract).get("columns") or ()]
+    number = 1
+    for block in reader:
+        names = [f"{reader.path}:{number + row}" for row in range(len(block.lines))]
+        number += len(names)
+        yield Chunk(
+            names,
+            prepare(block.raw, contract),
+            block_problems(block, reader, contract),
+            [[cells[at] if at < len(cells) else "" for at in positions] for cells in block.cells] if positions else (),
+            {name: int(count) for name, count in zip(columns, block.unseen) if count},
+            {name: int(count) for name, count in zip(columns, block.missing) if count},
+        )
+    if number == 1:
+        raise DataError(f"{reader.path} has a header and no rows; give at least one row")
 
 
 def block_problems(block: rows.Block, reader: rows.TableReader, contract: Mapping[str, Any]) -> dict[int, str]:
@@ -158,6 +177,15 @@ def open_array(path: str | Path, contract: Mapping[str, Any]) -> tuple[np.ndarra
     if len(batch) == 0:
         raise DataError(f"{path} holds no samples (shape {array.shape}); give at least one")
     return batch, single
+
+
+def array_chunks(path: str | Path, contract: Mapping[str, Any]) -> Iterator[Chunk]:
+    """The samples of a .npy file; raises DataError where they are not what the model takes."""
+    array, single = open_array(path, contract)
+    for start in range(0, len(array), ARRAY_ROWS):
+        raw = np.asarray(array[start : start + ARRAY_ROWS])
+        names = [str(path)] if single else [f"{path}:{start + row + 1}" for row in range(len(raw))]
+        yield Chunk(names, prepare(raw, contract), array_problems(raw, names, contract))
 
 
 def array_problems(raw: np.ndarray, names: Sequence[str], contract: Mapping[str, Any]) -> dict[int, str]:

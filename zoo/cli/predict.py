@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from zoo.cli import emit, json_option, runs_option, say
+from zoo.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoo.inference import Predictor
+    from zoo.inference import Job, Summary
 
 
 @click.command("predict")
@@ -21,88 +22,100 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.csv", help="Write the answers there."
 )
+@click.option("--keep", default="", metavar="A,B", help="Columns of a table to copy before the answers, as they stand.")
+@click.option(
+    "--on-bad-row",
+    type=click.Choice(["fail", "skip", "null"]),
+    default="fail",
+    show_default=True,
+    help="What cannot be used: name it and write nothing, leave it out, or leave its answer empty.",
+)
 @click.option("--top", type=click.IntRange(min=1), default=1, metavar="N", help="The N best labels [default: 1].")
 @runs_option
 @json_option
-def command(artifact: str, inputs: tuple[str, ...], out: Path | None, top: int, root: Path, as_json: bool) -> None:
+def command(
+    artifact: str,
+    inputs: tuple[str, ...],
+    out: Path | None,
+    keep: str,
+    on_bad_row: str,
+    top: int,
+    root: Path,
+    as_json: bool,
+) -> None:
     """Predict with ARTIFACT: a run, a .keras file, a SavedModel, a .tflite file or a bundle.
 
-    INPUT is an image file or a folder of them, a CSV file whose columns match by name, or a .npy array of one sample
-    or a batch. Answers come in the order of the inputs: label and probability, or the value.
+    INPUT is an image file or a folder of them, a table whose columns match by name, or a .npy array of one sample or a
+    batch. Answers come in the order of the inputs: label and probability (of two classes also the second one's
+    probability, to rank by), a probability for each label, or values in the target's units.
+
+    Missing cells and categories that training did not see have their trained default, and are counted. A row with too
+    few cells, text where a number belongs, an infinite number, an unreadable date or a damaged image is a bad row.
 
     \b
     Example:
       zoo predict mnist-cnn digit.png
       zoo predict runs/mnist-cnn/*/export/tflite-int8 photos/ --top 3
-      zoo predict iris-mlp flowers.csv --out answers.csv
+      zoo predict mlp-houses new.csv --out predictions.csv --keep id,date --on-bad-row skip
     """
-    from zoo.inference import Predictor, read_inputs
+    from zoo.hyperparameters import split_names
+    from zoo.inference import Inputs, Job, Predictor, write_csv
 
+    if out is not None and any(out.absolute() == Path(given).absolute() for given in inputs):
+        raise UsageError(f"--out {out} is an input too; write the answers to another file")
     predictor = Predictor.open(artifact, runs=root)
     for note in predictor.notes:
         say(note)
-    batches = predictor.stream(read_inputs(inputs, predictor.contract, on_event=say))
-    answers = _answers(predictor, batches, top)
+    names = tuple(dict.fromkeys(split_names(keep)))
+    job = Job(
+        predictor,
+        Inputs(inputs, predictor.contract, keep=names, on_event=say),
+        keep=names,
+        on_bad_row=on_bad_row,
+        top=top,
+        on_event=say,
+    )
+    if job.renamed:
+        say(f"kept columns have the names of the answer's, which are called {', '.join(job.renamed)}")
+    common = {"artifact": predictor.artifact.path}
     if out is not None:
-        count = _write(out, answers)
-        emit({"out": out.absolute(), "samples": count}, f"{count:,} answers in {out}", as_json=as_json)
+        summary = write_csv(job, out)
+        _tell(summary, on_bad_row)
+        written = summary.answered + summary.null
+        value = {**common, "out": out.absolute(), "samples": written, **asdict(summary)}
+        emit(value, f"{summary.answered:,} answers in {out}", as_json=as_json)
     elif as_json:
-        found = [answer for batch in answers for answer in batch]
-        emit({"artifact": predictor.artifact.path, "samples": len(found), "predictions": found}, "", as_json=True)
+        found = [value for batch in job for value in job.values(batch)]
+        emit({**common, "samples": len(found), **asdict(job.summary), "predictions": found}, "", as_json=True)
     else:
-        _print(answers)
+        _print(job)
+        _tell(job.summary, on_bad_row)
 
 
-def _answers(
-    predictor: Predictor, batches: Iterator[tuple[list[str], Any]], top: int
-) -> Iterator[list[dict[str, Any]]]:
-    """Answers as in a bundle's predict.py, batch by batch."""
-    from zoo.answers import answers
-
-    for names, outputs in batches:
-        found = answers(outputs, predictor.contract.describe(), top)
-        yield [{"input": name, **answer} for name, answer in zip(names, found, strict=True)]
-
-
-def _cells(answer: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Header and row of one answer."""
-    values = answer.get("values") or answer.get("probabilities")
-    if values:
-        return ["input", *values], [answer["input"], *(f"{value:.6g}" for value in values.values())]
-    ranked = answer.get("top") or [answer]
-    header = ["label", "probability"] + [
-        f"{key}_{at}" for at in range(2, len(ranked) + 1) for key in ("label", "probability")
-    ]
-    return ["input", *header], [
-        answer["input"],
-        *(cell for r in ranked for cell in (r["label"], f"{r['probability']:.6f}")),
-    ]
+def _tell(summary: Summary, on_bad_row: str) -> None:
+    """What a person should know of the rows; nothing where all were plainly answered."""
+    if summary.skipped or summary.null:
+        done = "left out" if on_bad_row == "skip" else "without an answer"
+        say(f"{summary.skipped + summary.null:,} of {summary.rows:,} rows are {done}:")
+        for problem in summary.problems:
+            say(f"  {problem}")
+        if len(summary.problems) < summary.skipped + summary.null:
+            say("  ...")
+    for what, counts in (
+        ("cells with a category that training did not see", summary.unseen),
+        ("missing cells, filled as in training", summary.imputed),
+    ):
+        if counts:
+            say(f"{what}: {', '.join(f'{name} {count:,}' for name, count in counts.items())}")
 
 
-def _write(out: Path, batches: Iterator[list[dict[str, Any]]]) -> int:
-    """Writes a CSV file whole or not at all; returns the number of rows."""
-    from zoo.runs import atomic_path
-
-    count = 0
-    with atomic_path(out.absolute()) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        for batch in batches:
-            for answer in batch:
-                header, row = _cells(answer)
-                if count == 0:
-                    writer.writerow(header)
-                writer.writerow(row)
-                count += 1
-    return count
-
-
-def _print(batches: Iterator[list[dict[str, Any]]]) -> None:
+def _print(job: Job) -> None:
     """A table that flows as the answers come; the first batch sets the widths."""
     widths: Sequence[int] = ()
-    for batch in batches:
-        rows = [_cells(answer)[1] for answer in batch]
+    for batch in job:
+        rows = job.rows(batch)
         if not widths:
-            rows.insert(0, _cells(batch[0])[0])
+            rows.insert(0, tuple(job.header))
             widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
             click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

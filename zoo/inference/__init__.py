@@ -3,7 +3,20 @@
 from zoo.inference.artifacts import Artifact, find_artifact
 from zoo.inference.contract import Contract
 from zoo.inference.evaluation import Evaluation, evaluate
+from zoo.inference.job import Batch, Job, Summary, write_csv
 from zoo.inference.predictor import Predictor
-from zoo.inference.readers import Chunk, read_inputs
+from zoo.inference.readers import Inputs
 
-__all__ = ["Artifact", "Chunk", "Contract", "Evaluation", "Predictor", "evaluate", "find_artifact", "read_inputs"]
+__all__ = [
+    "Artifact",
+    "Batch",
+    "Contract",
+    "Evaluation",
+    "Inputs",
+    "Job",
+    "Predictor",
+    "Summary",
+    "evaluate",
+    "find_artifact",
+    "write_csv",
+]

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from zoo import preprocessing, runs
+from zoo import inputs, preprocessing, runs
 from zoo.cards import TASKS, Task
-from zoo.errors import DataError, ModelError
+from zoo.errors import ModelError
 from zoo.inference.artifacts import Artifact
 
 
@@ -25,7 +25,8 @@ class Contract:
         columns: Names along the last axis of a table; empty where they have none.
         steps: Preprocessing, in order; see `zoo.preprocessing`.
         labels: Class, label or target names; empty where nobody recorded them.
-        target: `scale` and `offset` of standardised regression targets; empty otherwise.
+        target: `scale`, `offset` and perhaps `transform` of a regression's targets; empty otherwise.
+        target_columns: Names of the target's columns in the table trained on; empty where nobody recorded them.
         source: The file it was read from; None where it was guessed.
     """
 
@@ -36,6 +37,7 @@ class Contract:
     steps: tuple[Mapping[str, Any], ...] = ()
     labels: tuple[str, ...] = ()
     target: Mapping[str, Any] = field(default_factory=dict)
+    target_columns: tuple[str, ...] = ()
     source: Path | None = None
 
     @property
@@ -49,10 +51,7 @@ class Contract:
         Raises:
             DataError: The samples are not what the model was trained on.
         """
-        try:
-            return preprocessing.apply(self.steps, raw)
-        except ValueError as error:
-            raise DataError(f"the samples do not fit the model: {error}") from error
+        return inputs.prepare(raw, self.describe())
 
     def finish(self, outputs: np.ndarray) -> np.ndarray:
         """Model outputs as probabilities, or in target units, (n, outputs) float32."""
@@ -60,8 +59,12 @@ class Contract:
         return np.asarray(preprocessing.invert_target(flat, self.target), np.float32)
 
     def describe(self) -> dict[str, Any]:
-        """Task and labels in the form that `zoo.device.answers` takes, for finished outputs."""
-        return {"output": {"task": self.task, "labels": list(self.labels)}}
+        """The form that `zoo.inputs` and `zoo.answers` take; outputs are finished ones."""
+        return {
+            "input": {"kind": self.kind, "shape": list(self.shape), "columns": list(self.columns)},
+            "steps": list(self.steps),
+            "output": {"task": self.task, "labels": list(self.labels), "target": list(self.target_columns)},
+        }
 
 
 def read_contract(artifact: Artifact) -> Contract | None:
@@ -91,6 +94,7 @@ def from_mapping(content: Any, path: Path) -> Contract:
     try:
         if content["schema_version"] != runs.SCHEMA_VERSION:
             raise ModelError(f"{path} has schema version {content['schema_version']}; export or train it again")
+        _refuse_several(content, path)
         given, output = content["input"], content["output"]
         if output["task"] not in TASKS:
             raise ModelError(f"{path}: task {output['task']!r} is unknown; expected one of {', '.join(TASKS)}")
@@ -101,11 +105,23 @@ def from_mapping(content: Any, path: Path) -> Contract:
             steps=tuple(content["steps"]),
             task=output["task"],
             labels=tuple(output.get("labels") or ()),
-            target={key: output[key] for key in ("scale", "offset") if output.get(key)},
+            target={key: output[key] for key in ("scale", "offset", "transform") if output.get(key)},
+            target_columns=tuple(output.get("target") or ()),
             source=path,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{path} is not a contract of this toolkit ({error!r}); export or train it again") from error
+
+
+def _refuse_several(content: Any, path: Path) -> None:
+    """Raises ModelError for a bundle with several inputs or outputs: no table or folder can feed it."""
+    named = {key: [entry["name"] for entry in content.get(key) or ()] for key in ("inputs", "outputs")}
+    if any(named.values()):
+        described = "; ".join(f"{key} {', '.join(names)}" for key, names in named.items() if names)
+        raise ModelError(
+            f"{path.parent} has several inputs or outputs ({described}), files feed a model with one of each; call "
+            "zoo.runner.TFLiteModel(path).predict({name: samples}) from Python"
+        )
 
 
 def guess_contract(artifact: Artifact, shape: tuple[int, ...], outputs: int, activation: str | None) -> Contract:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from zoo.inference.contract import Contract, guess_contract, read_contract
 from zoo.settings import quiet_tensorflow
 
 Forward = Callable[[np.ndarray], np.ndarray]
-BATCH_SIZE = 256
+MOST_SAMPLES = 2048
+BATCH_NUMBERS = 2**20
+"""A batch has at most MOST_SAMPLES samples and about BATCH_NUMBERS numbers of input: few calls, little memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,7 @@ class Predictor:
     Attributes:
         artifact: What was opened.
         contract: Input kind, shape and columns, steps, task and labels.
+        outputs: Numbers the model answers a sample with.
         notes: What a user should know about how it was read, a line each.
 
     Example:
@@ -50,11 +54,13 @@ class Predictor:
         >>> predictor.predict(images).argmax(axis=-1)  # images: (n, 28, 28) uint8
     """
 
-    def __init__(self, artifact: Artifact, contract: Contract, forward: Forward, notes: Sequence[str] = ()) -> None:
+    def __init__(self, artifact: Artifact, contract: Contract, loaded: Loaded, notes: Sequence[str] = ()) -> None:
         self.artifact = artifact
         self.contract = contract
+        self.outputs = loaded.outputs
         self.notes = tuple(notes)
-        self._forward = forward
+        self._forward = loaded.forward
+        self._batch_size = max(1, min(MOST_SAMPLES, BATCH_NUMBERS // max(1, math.prod(contract.shape))))
 
     @classmethod
     def open(cls, artifact: Path | str | Artifact, *, runs: Path = Path("runs")) -> Predictor:
@@ -76,25 +82,26 @@ class Predictor:
             changed = runner.check_sums(found.bundle)
             if changed:
                 raise ModelError(f"bundle {found.bundle} is not as it was exported: {'; '.join(changed)}; export again")
-        loaded = _LOADERS[found.format](found)
         contract = read_contract(found)
+        loaded = _LOADERS[found.format](found)
         if contract is not None:
             _compare(found, contract, loaded)
-            return cls(found, contract, loaded.forward)
+            return cls(found, contract, loaded)
         shape = tuple(size for size in loaded.shape if size is not None)
         contract = guess_contract(found, shape, loaded.outputs, loaded.activation)
         note = (
             f"{found.model.name} has no contract: it is fed raw pixels of 0 to 255, resized to {shape[0]}x{shape[1]}, "
             f"and its answer is read as {contract.task}"
         )
-        return cls(found, contract, loaded.forward, [note])
+        return cls(found, contract, loaded, [note])
 
-    def predict(self, raw: np.ndarray, batch_size: int = BATCH_SIZE) -> np.ndarray:
+    def predict(self, raw: np.ndarray, batch_size: int | None = None) -> np.ndarray:
         """Answers for raw samples.
 
         Args:
-            raw: First axis the batch: pixels of 0 to 255, (n, height, width[, channels]) of any size, or (n, columns).
-            batch_size: Samples that go through the model at once.
+            raw: First axis the batch: pixels of 0 to 255, (n, height, width[, channels]) of any size, or (n, columns)
+                raw numbers as in `zoo.rows`.
+            batch_size: Samples that go through the model at once; by default as many as fit its input.
 
         Returns:
             (n, outputs) float32: probabilities, or values in target units.
@@ -102,36 +109,16 @@ class Predictor:
         Raises:
             DataError: Samples the model was not made for.
         """
-        parts = [self._run(self.contract.prepare(raw[at : at + batch_size])) for at in range(0, len(raw), batch_size)]
-        return np.concatenate(parts) if parts else np.zeros((0, self.contract.outputs or 1), np.float32)
+        size = batch_size or self._batch_size
+        parts = [self.answer(self.contract.prepare(raw[at : at + size])) for at in range(0, len(raw), size)]
+        return np.concatenate(parts) if parts else np.zeros((0, self.outputs), np.float32)
 
-    def stream(
-        self, chunks: Iterable[tuple[Sequence[str], np.ndarray]], batch_size: int = BATCH_SIZE
-    ) -> Iterator[tuple[list[str], np.ndarray]]:
-        """Answers for samples that come in chunks of any size, in their order, never all in memory.
-
-        Args:
-            chunks: Names of samples and the raw samples; images may differ in size from chunk to chunk.
-            batch_size: Samples that go through the model at once.
-
-        Yields:
-            Names and answers, as `predict` gives them.
-        """
-        names: list[str] = []
-        waiting: list[np.ndarray] = []
-        for chunk_names, raw in chunks:
-            prepared = self.contract.prepare(raw)
-            for at in range(0, len(prepared), batch_size):
-                names += chunk_names[at : at + batch_size]
-                waiting.append(prepared[at : at + batch_size])
-                if len(names) >= batch_size:
-                    yield names, self._run(np.concatenate(waiting))
-                    names, waiting = [], []
-        if names:
-            yield names, self._run(np.concatenate(waiting))
-
-    def _run(self, prepared: np.ndarray) -> np.ndarray:
-        return self.contract.finish(np.asarray(self._forward(prepared), np.float32))
+    def answer(self, samples: np.ndarray, batch_size: int | None = None) -> np.ndarray:
+        """Answers for samples after the steps, (n, *shape); otherwise as `predict`."""
+        size = batch_size or self._batch_size
+        batches = (samples[at : at + size] for at in range(0, len(samples), size))
+        parts = [self.contract.finish(np.asarray(self._forward(batch), np.float32)) for batch in batches]
+        return np.concatenate(parts) if parts else np.zeros((0, self.outputs), np.float32)
 
 
 def _compare(artifact: Artifact, contract: Contract, loaded: Loaded) -> None:

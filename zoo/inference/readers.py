@@ -1,109 +1,219 @@
-"""Raw samples from what a user has: image files and folders of them, CSV rows, `.npy` arrays; read when needed."""
+"""What a user has, opened for a model: image files and folders of them, tables, `.npy` arrays; read when needed."""
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
-from zoo.device import read_image
-from zoo.errors import DataError
+from zoo.errors import DataError, UsageError
 from zoo.inference.contract import Contract
-from zoo.inference.csvfile import read_rows
-from zoo.runner import one_line
+from zoo.inputs import (
+    IMAGE_SUFFIXES,
+    TABLE_SUFFIXES,
+    Chunk,
+    array_chunks,
+    open_array,
+    open_table,
+    read_image,
+    table_chunks,
+    table_suffixes,
+)
+from zoo.registry import suggest
+from zoo.rows import TableReader
+from zoo.settings import cpu_count
 
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-TABLES = (".csv", ".tsv")
+IMAGES = (*IMAGE_SUFFIXES, ".ppm", ".pgm")
 ARRAYS = (".npy",)
-CHUNK = 1024
-KNOWN = f"expected images ({', '.join(IMAGES)}), a folder of them, {', '.join(TABLES)} or {', '.join(ARRAYS)}"
+IMAGE_CHUNK = 32
+AHEAD = 8
+"""Images decoded ahead for each core: enough to keep it busy, little enough for the memory."""
+
+KNOWN = (
+    f"expected images ({', '.join(IMAGES)}), a folder of them, {', '.join(TABLE_SUFFIXES[:2])} or {', '.join(ARRAYS)}"
+)
 
 
-class Chunk(NamedTuple):
-    """Some samples: a name for each, and the raw samples, first axis the batch."""
+@dataclass(frozen=True)
+class Item:
+    """One file to read.
 
-    names: list[str]
-    raw: np.ndarray
+    Attributes:
+        name: What its answers are called.
+        form: "image", "table" or "array".
+    """
+
+    name: str
+    path: Path
+    form: str
 
 
-def read_inputs(
-    paths: Sequence[str | Path], contract: Contract, *, on_event: Callable[[str], None] | None = None
-) -> Iterator[Chunk]:
-    """Reads inputs in the order given, a chunk at a time.
+class Inputs:
+    """Files opened for a model: their names, headers and shapes are checked, nothing more is read.
 
     Args:
-        paths: Image files, folders of images, CSV files with a header, `.npy` arrays of one sample or a batch.
+        paths: Image files, folders of images, tables with a header, `.npy` arrays of one sample or a batch.
         contract: What the model takes.
+        keep: Columns of the tables whose text goes along with each row.
         on_event: Told, in one line each, of what was not used.
 
-    Yields:
-        Chunks of at most 1024 samples; an image is a chunk of its own, because sizes differ.
+    Attributes:
+        items: The files, in the order given; those of a folder sorted. Where a folder is all there is, its images are
+            named by their path inside it.
+        extra: Columns that nobody asked for.
+        total: Number of samples; None where only reading a table would tell.
 
     Raises:
-        DataError: A file that is missing, damaged, of no known kind, or not what the model takes; the message names
-            it, and line and column of a table.
+        DataError: A file that is missing, of no known kind, or not what the model takes; a column that is missing.
+        UsageError: Columns to keep, of what is no table.
     """
-    tell = on_event or (lambda _: None)
-    files = [file for path in paths for file in _files(Path(path), tell)]  # names are checked before anything runs
-    for file in files:
-        yield from _read(file, contract, tell)
+
+    def __init__(
+        self,
+        paths: Sequence[str | Path],
+        contract: Contract,
+        *,
+        keep: Sequence[str] = (),
+        on_event: Callable[[str], None] | None = None,
+    ) -> None:
+        self._contract, self._described, self._keep = contract, contract.describe(), tuple(keep)
+        tell = on_event or (lambda _: None)
+        alone = len(paths) == 1
+        self.items = [item for path in paths for item in _items(Path(path), self._described, alone, tell)]
+        self.extra: list[str] = []
+        self._tables: dict[int, TableReader] = {}
+        for at, item in enumerate(self.items):
+            self._check(at, item, tell)
+        self.total = None if self._tables else sum(self._count(item) for item in self.items)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Chunks of samples, ready for the model, in order.
+
+        Raises:
+            DataError: A table that cannot be read to its end.
+        """
+        numbered = enumerate(self.items)
+        for form, group in groupby(numbered, key=lambda entry: entry[1].form):
+            if form == "image":
+                yield from _images([item for _, item in group], self._contract)
+                continue
+            for at, item in group:
+                if form == "array":
+                    yield from array_chunks(item.path, self._described)
+                else:
+                    yield from table_chunks(self._tables[at], self._described, self._keep)
+
+    def _check(self, at: int, item: Item, tell: Callable[[str], None]) -> None:
+        contract = self._contract
+        if item.form == "table":
+            self._tables[at] = reader = open_table(item.path, self._described, self._keep)
+            _check_kept(reader, self._keep)
+            new = [name for name in reader.extra if name not in self.extra]
+            self.extra += new
+            if new:
+                tell(f"{item.path}: columns not used: {', '.join(new)}")
+            return
+        if self._keep:
+            raise UsageError(f"--keep copies columns of a table, {item.path} is none; leave it out")
+        if item.form == "image" and contract.kind != "image":
+            wanted = ", ".join(contract.columns) or f"samples of shape {contract.shape}"
+            raise DataError(f"{item.path} is an image; the model takes {wanted}: give a .csv or .npy file")
+
+    def _count(self, item: Item) -> int:
+        return 1 if item.form == "image" else len(open_array(item.path, self._described)[0])
 
 
-def _files(path: Path, tell: Callable[[str], None]) -> list[Path]:
+def _check_kept(reader: TableReader, keep: Sequence[str]) -> None:
+    for name in keep:
+        if name not in reader.header:
+            raise DataError(f"{reader.path} has no column {name!r} to keep{suggest(name, reader.header)}")
+        if reader.header.count(name) > 1:
+            raise DataError(f"{reader.path} has column {name!r} more than once; rename one to keep it")
+
+
+def _items(path: Path, described: dict[str, Any], alone: bool, tell: Callable[[str], None]) -> list[Item]:
     if path.is_dir():
-        entries = sorted(entry for entry in path.rglob("*") if entry.is_file())
-        images = [entry for entry in entries if entry.suffix.lower() in IMAGES]
-        if not images:
-            raise DataError(f"folder {path} holds no images; {KNOWN}")
-        if len(images) < len(entries):
-            tell(f"{path}: {len(entries) - len(images)} files are no images and were left out")
-        return images
+        return [
+            Item(str(image.relative_to(path) if alone else image), image, "image") for image in image_files(path, tell)
+        ]
     if not path.is_file():
         raise DataError(f"input {path} does not exist; {KNOWN}")
-    if path.suffix.lower() not in (*IMAGES, *TABLES, *ARRAYS):
-        raise DataError(f"input {path} is of no known kind; {KNOWN}")
-    return [path]
-
-
-def _read(path: Path, contract: Contract, tell: Callable[[str], None]) -> Iterator[Chunk]:
     suffix = path.suffix.lower()
-    if suffix in ARRAYS:
-        yield from _read_array(path, contract)
-    elif suffix in TABLES:
-        if contract.kind != "table":
-            raise DataError(f"{path} is a table; the model takes {contract.kind} samples of shape {contract.shape}")
-        for first, rows in read_rows(path, contract.columns, contract.shape[0], chunk=CHUNK, tell=tell):
-            yield Chunk([f"{path}:{first + at}" for at in range(len(rows))], rows)
-    elif contract.kind != "image":
-        wanted = ", ".join(contract.columns) or f"samples of shape {contract.shape}"
-        raise DataError(f"{path} is an image; the model takes {wanted}: give a .csv or .npy file")
-    else:
-        yield Chunk([str(path)], read_image(path)[np.newaxis])
+    forms = {"table": table_suffixes(described), "array": ARRAYS, "image": IMAGES}
+    form = next((form for form, suffixes in forms.items() if suffix in suffixes), None)
+    if form is None:
+        raise DataError(f"input {path} is of no known kind; {KNOWN}")
+    return [Item(str(path), path, form)]
 
 
-def _read_array(path: Path, contract: Contract) -> Iterator[Chunk]:
+def image_files(folder: Path, tell: Callable[[str], None]) -> list[Path]:
+    """The images of a folder and of those in it, sorted; what is hidden is passed over.
+
+    Raises:
+        DataError: There are none, or the folder cannot be read.
+    """
+    found: list[Path] = []
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"folder {error.filename} cannot be read: {error.strerror}; change its permissions") from error
+
+    for inside, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(inside, name) for name in files if not name.startswith(".")]
+    entries = sorted(found)
+    images = [entry for entry in entries if entry.suffix.lower() in IMAGES]
+    if not images:
+        raise DataError(f"folder {folder} holds no images; {KNOWN}")
+    if len(images) < len(entries):
+        tell(f"{folder}: {len(entries) - len(images)} files are no images and were left out")
+    return images
+
+
+def _images(items: Sequence[Item], contract: Contract) -> Iterator[Chunk]:
+    """Images decoded by several threads, a few ahead of where they are needed, in order."""
+    workers = cpu_count()
+    waiting: deque[tuple[str, Future[np.ndarray]]] = deque()
+    ready: list[tuple[str, Future[np.ndarray]]] = []
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"{path} is not a readable .npy array: {one_line(error)}") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "uifb":
-        raise DataError(f"{path} does not hold numbers; expected a .npy array of one sample or a batch")
-    if _is_single(array.shape, contract):
-        yield Chunk([str(path)], np.asarray(array)[np.newaxis])
-        return
-    if array.ndim == 0 or array.ndim not in (len(contract.shape) + 1, len(contract.shape) + (contract.kind != "image")):
-        raise DataError(
-            f"{path} has shape {array.shape}; expected one sample of shape {contract.shape}, or a batch of them"
-        )
-    for start in range(0, len(array), CHUNK):
-        raw = np.asarray(array[start : start + CHUNK])
-        yield Chunk([f"{path}:{start + at + 1}" for at in range(len(raw))], raw)
+        for item in items:
+            waiting.append((item.name, pool.submit(_decode, item.path, contract)))
+            if len(waiting) == workers * AHEAD:
+                ready.append(waiting.popleft())
+            if len(ready) == IMAGE_CHUNK:
+                yield _stack(ready, contract)
+                ready = []
+        ready += waiting
+        for start in range(0, len(ready), IMAGE_CHUNK):
+            yield _stack(ready[start : start + IMAGE_CHUNK], contract)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _is_single(shape: tuple[int, ...], contract: Contract) -> bool:
-    """Whether an array is one sample; three axes are one image where the last can be channels, else grey images."""
-    if contract.kind != "image":
-        return len(shape) == len(contract.shape)
-    return len(shape) == 2 or (len(shape) == 3 and (shape == contract.shape or shape[-1] in (1, 2, 3, 4)))
+def _decode(path: Path, contract: Contract) -> np.ndarray:
+    """One image as the model takes it; raises DataError where it is damaged."""
+    try:
+        sample: np.ndarray = contract.prepare(read_image(path)[np.newaxis])[0]
+    except DataError as error:
+        raise DataError(str(error) if str(path) in str(error) else f"image {path}: {error}") from error
+    if sample.shape != contract.shape:
+        raise DataError(f"image {path} has shape {sample.shape}; the model takes {contract.shape}")
+    return sample
+
+
+def _stack(ready: Sequence[tuple[str, Future[np.ndarray]]], contract: Contract) -> Chunk:
+    problems: dict[int, str] = {}
+    samples = np.zeros((len(ready), *contract.shape), np.uint8)
+    for at, (_, decoded) in enumerate(ready):
+        try:
+            samples[at] = decoded.result()
+        except DataError as error:
+            problems[at] = str(error)
+    return Chunk([name for name, _ in ready], samples, problems)

@@ -3,9 +3,10 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from zoo.errors import DataError, ModelError, UsageError
-from zoo.inference import Predictor, find_artifact
+from zoo.inference import Inputs, Job, Predictor, find_artifact
 from zoo.runs import sha256, write_json
 
 from .conftest import IMAGES, LABELS, PIXELS, ROWS, TABLE
@@ -52,14 +53,15 @@ def test_a_contract_beside_the_file_names_the_labels(image_folder):
     assert predictor.notes == ()
 
 
-def test_images_of_any_size_are_resized_and_streams_keep_their_order(image_folder, image_model):
+def test_images_of_any_size_are_resized_and_keep_their_order(image_folder, image_model, tmp_path):
     predictor = Predictor.open(image_folder / "model.tflite")
-    grown = [np.kron(pixels, np.ones((size, size), np.uint8)) for size, pixels in enumerate(PIXELS, start=1)]
-    chunks = [([str(at)], pixels[None]) for at, pixels in enumerate(grown)]
-    streamed = list(predictor.stream(chunks, batch_size=2))
-    assert [name for names, _ in streamed for name in names] == list("01234")
-    assert [len(names) for names, _ in streamed] == [2, 2, 1]
-    answers = np.concatenate([answer for _, answer in streamed])
+    for size, pixels in enumerate(PIXELS, start=1):
+        Image.fromarray(np.kron(pixels, np.ones((size, size), np.uint8))).save(tmp_path / f"{size}.png")
+    batches = list(Job(predictor, Inputs([tmp_path / f"{size}.png" for size in (1, 2, 3, 4, 5)], predictor.contract)))
+    assert [name for batch in batches for name in batch.names] == [
+        str(tmp_path / f"{size}.png") for size in range(1, 6)
+    ]
+    answers = np.concatenate([batch.outputs for batch in batches])
     np.testing.assert_allclose(answers, image_model.expected, atol=0.02)  # growing and shrinking blurs a little
 
 

@@ -4,18 +4,22 @@ from PIL import Image
 
 from zoo.errors import DataError
 from zoo.inference.contract import from_mapping
-from zoo.inference.readers import read_image, read_inputs
+from zoo.inference.readers import Inputs
+from zoo.inputs import read_image
 
 from .conftest import IMAGES, PIXELS, TABLE
 
-TABLE_CONTRACT = from_mapping(TABLE, "here")
+PLAIN = {"step": "standardise", "scale": [1.0] * 3, "offset": [0.0] * 3}
+TABLE_CONTRACT = from_mapping({**TABLE, "steps": [PLAIN]}, "here")
 IMAGE_CONTRACT = from_mapping(IMAGES, "here")
 HEADER = 'length,"width, in cm",mass\n'
 
 
 def rows(path, contract=TABLE_CONTRACT, told=None):
-    chunks = list(read_inputs([path], contract, on_event=told))
-    return [name for chunk in chunks for name in chunk.names], np.concatenate([chunk.raw for chunk in chunks])
+    chunks = list(Inputs([path], contract, on_event=told))
+    for problem in [problem for chunk in chunks for problem in chunk.problems.values()]:
+        raise DataError(problem)
+    return [name for chunk in chunks for name in chunk.names], np.concatenate([chunk.samples for chunk in chunks])
 
 
 @pytest.mark.parametrize(
@@ -43,8 +47,8 @@ def test_columns_are_found_by_name_in_any_order_and_dialect(tmp_path, text):
         ("1,2,3\n4,5,6\n", "add a header"),
         (HEADER + "1,,3\n", r"line 2, column 'width, in cm': the value is missing"),
         (HEADER + '1,2,3\n\n"4\n",NA,6\n', r"line 4, column 'width, in cm': the value is missing"),
-        (HEADER + "1,2,tall\n", r"line 2, column 'mass': the value is 'tall', no finite number"),
-        (HEADER + "1,2,inf\n", r"line 2, column 'mass': the value is 'inf'"),
+        (HEADER + "1,2,tall\n", r"line 2, column 'mass': 'tall' is no finite number"),
+        (HEADER + "1,2,inf\n", r"line 2, column 'mass': 'inf' is no finite number"),
         (HEADER + "1,2\n", "line 2: 2 cells, the header has 3"),
         (HEADER + '1,"2,3\n', "line 2: .*quotes"),
         (HEADER, "no rows"),
@@ -75,7 +79,7 @@ def test_columns_not_used_are_reported_once(tmp_path):
 
 
 def test_a_model_without_column_names_takes_tables_by_position(tmp_path):
-    nameless = from_mapping({**TABLE, "input": {**TABLE["input"], "columns": []}}, "here")
+    nameless = from_mapping({**TABLE, "steps": [PLAIN], "input": {**TABLE["input"], "columns": []}}, "here")
     (tmp_path / "rows.csv").write_text("1,2,3\n4,5,6\n")
     np.testing.assert_array_equal(rows(tmp_path / "rows.csv", nameless)[1], [[1, 2, 3], [4, 5, 6]])
     (tmp_path / "rows.csv").write_text("a,b,c\n4,5,6\n")
@@ -121,8 +125,8 @@ def test_a_folder_gives_its_images_in_order_and_says_what_it_left_out(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
     told = []
     names, raw = rows(tmp_path, IMAGE_CONTRACT, told.append)
-    assert names == [str(tmp_path / name) for name in ("a.png", "b.png", "sub/c.png")]
-    assert raw.shape == (3, 6, 6)
+    assert names == ["a.png", "b.png", "sub/c.png"]
+    assert raw.shape == (3, 6, 6, 1)
     assert told == [f"{tmp_path}: 1 files are no images and were left out"]
 
 
@@ -168,10 +172,10 @@ def test_inputs_that_cannot_be_used_are_refused(tmp_path, name, contract, messag
     for file in ("x.docx", "x.csv", "x.png"):
         (tmp_path / file).write_bytes(b"0")
     with pytest.raises(DataError, match=message):
-        list(read_inputs([tmp_path / name], contract))
+        list(Inputs([tmp_path / name], contract))
 
 
 def test_names_are_checked_before_anything_is_read(tmp_path):
     (tmp_path / "x.npy").write_bytes(b"damaged")
     with pytest.raises(DataError, match="does not exist"):
-        next(read_inputs([tmp_path / "x.npy", tmp_path / "absent.npy"], TABLE_CONTRACT))
+        Inputs([tmp_path / "x.npy", tmp_path / "absent.npy"], TABLE_CONTRACT)
