@@ -262,8 +262,7 @@ class Run:
     @classmethod
     def create(cls, root: Path, manifest: Manifest) -> Run:
         """Makes `root/<name>/<utc time>-<4 hex>` and its first manifest; names of folders sort by time."""
-        stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}"
-        path = root / safe_name(manifest.name) / stamp
+        path = root / safe_name(manifest.name) / stamp()
         write_json(path / MANIFEST, asdict(manifest))
         return cls(path)
 
@@ -300,6 +299,11 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, status={self.manifest.status!r})"
+
+
+def stamp() -> str:
+    """A new folder's name, `<utc time>-<4 hex>`; they sort by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}"
 
 
 def safe_name(name: str) -> str:

@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "export": "zoo.cli.export",
     "verify": "zoo.cli.verify",
     "bench": "zoo.cli.bench",
+    "study": "zoo.cli.study",
     "report": "zoo.cli.report",
     "doctor": "zoo.cli.doctor",
 }

@@ -111,6 +111,31 @@ class TrainingDisplay:
             )
 
 
+class StudyDisplay:
+    """Shows the trainings of a study, a line each; on a terminal the epoch at hand below them."""
+
+    def __init__(self) -> None:
+        self._console = _Console(stderr=True, highlight=False, soft_wrap=True)
+        self._status = self._console.status("")
+
+    def __enter__(self) -> StudyDisplay:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._status.stop()
+
+    def show(self, event: Event) -> None:
+        """Shows one event."""
+        if isinstance(event, Message):
+            self._console.print(event.text, style="bold red" if event.warning else "", markup=False)
+        elif isinstance(event, EpochDone) and self._console.is_terminal:
+            row = event.row
+            self._status.update(f"epoch {row['epoch']:g}  loss {row['objective']:.4f}  val_loss {row['val_loss']:.4f}")
+            self._status.start()
+
+
 def _worth_a_line(epoch: int, epochs: int) -> bool:
     """About thirty lines for any number of epochs."""
     return epochs <= 30 or epoch == epochs or epoch % math.ceil(epochs / 30) == 0

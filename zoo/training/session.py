@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,6 +32,7 @@ class Session:
     Attributes:
         callbacks: Of the caller's own, as are `loss` and `metrics`.
         thorough: With baselines beside the network, and a report.
+        initial: Weights to begin with, as `keras.Model.get_weights` gives them; None for those drawn by the seed.
     """
 
     config: RunConfig
@@ -42,6 +44,7 @@ class Session:
     loss: Any
     metrics: tuple[Any, ...]
     thorough: bool = True
+    initial: Sequence[np.ndarray] | None = None
 
     def carry_out(self, began: float, *, resume: bool) -> Run:
         """Trains, measures, writes everything; the run's status tells how it ended.
@@ -97,6 +100,7 @@ class Session:
             loss=self.loss,
             metrics=self.metrics,
             listener=self.listener,
+            initial=self.initial,
         )
         model, loop = assembly.model, assembly.loop
         first = self._resume(assembly) if resume else 0
