@@ -86,6 +86,7 @@ class Raw:
         columns: Names along the last axis of a table.
         schema: Of a table's columns, see `zoo.preprocessing.fit_encode`; empty where all are numbers.
         missing: Cells of a table that mean missing, besides the usual ones.
+        target_columns: Names of the target's columns in a table.
         test_samples: The official test split, where the set has one.
         stand_in: Where these samples came from, if they are not the real set's; empty otherwise.
         parts: (n,) int8 split of each sample where the data say it: an index of `PARTS`, -1 where they do not.
@@ -107,6 +108,7 @@ class Raw:
     columns: tuple[str, ...] = ()
     schema: tuple[Mapping[str, Any], ...] = ()
     missing: tuple[str, ...] = ()
+    target_columns: tuple[str, ...] = ()
     test_samples: np.ndarray | None = None
     test_targets: np.ndarray | None = None
     stand_in: str = ""
@@ -166,6 +168,7 @@ class Dataset:
     identity: DataIdentity
     steps: Sequence[Mapping[str, Any]] = ()
     target_transform: Mapping[str, Any] = field(default_factory=dict)
+    target_columns: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
     def inputs(self, split: Split) -> np.ndarray:
@@ -202,5 +205,10 @@ class Dataset:
                 "columns": list(self.input.columns),
             },
             "steps": [dict(step) for step in self.steps],
-            "output": {"task": self.output.task, "labels": list(self.output.labels), **self.target_transform},
+            "output": {
+                "task": self.output.task,
+                "labels": list(self.output.labels),
+                **({"target": list(self.target_columns)} if self.target_columns else {}),
+                **self.target_transform,
+            },
         }

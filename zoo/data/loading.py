@@ -142,6 +142,7 @@ def prepare(
         identity=identity,
         steps=steps,
         target_transform=_fit_target(splits["train"], raw.target_transform) if raw.task == "regression" else {},
+        target_columns=raw.target_columns,
         findings=findings,
     )
 
