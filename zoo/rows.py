@@ -12,7 +12,8 @@ from __future__ import annotations
 import csv
 import datetime
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -23,7 +24,9 @@ if __package__:
 else:
     from runner import DataError  # type: ignore[import-not-found,no-redef]
 
-DELIMITERS = ",;\t|"
+DELIMITERS = "\t;|,"
+"""What separates cells; where several would do, the first: a comma is the likeliest to stand inside cells."""
+
 MISSING = ("", "na", "n/a", "nan", "null")
 """What means missing in every table, in any case; `--missing-values` adds to it."""
 
@@ -32,6 +35,10 @@ UNSEEN = -1.0
 
 BLOCK = 2048
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+_ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.(\d{3}|\d{6}))?)?([+-]\d\d:\d\d)?)?")
+_GROUPED = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?([eE][+-]?\d+)?")
+_MADE_UP = re.compile(r"column ([1-9]\d*)")
+_LOOKED_AT = 20  # lines that the delimiter is told from
 _MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
 
 
@@ -59,14 +66,16 @@ class TableReader:
     """A table opened for the columns that a model takes.
 
     Args:
-        path: A UTF-8 file; comma, semicolon, tab or bar separate cells, whichever finds more of the columns.
+        path: A UTF-8 file; comma, semicolon, tab, bar or blanks separate cells, whichever finds more of the columns.
         columns: Of the model, in its order; each with "name" and "type", see `convert`. Without names, the file's
-            columns count by position, and a header is optional.
+            columns count by position, and a header is optional; so it is where all names are made up.
         missing: Cells that mean missing, besides `MISSING`.
         optional: Names of columns that the file may have and the model does not take, such as the target.
+        delimiter: Of the file; empty to find it out.
+        header: Whether the first line holds names; None to find it out.
 
     Attributes:
-        header: Names of the file's columns; made up where it has none.
+        header: Names of the file's columns; made up where it has none, see `made_up`.
         extra: Names that nobody asked for.
 
     Raises:
@@ -80,22 +89,24 @@ class TableReader:
         *,
         missing: Sequence[str] = (),
         optional: Collection[str] = (),
+        delimiter: str = "",
+        header: bool | None = None,
     ) -> None:
         self.path = Path(path)
         self._columns = list(columns)
         self._missing = missing_words(missing)
         names = [str(column["name"]) for column in columns if column.get("name")]
         with open_text(self.path) as file:
-            self.delimiter = find_delimiter(first_line(file, self.path), names)
+            self.delimiter = delimiter or sniff(first_lines(file, self.path), names)
             file.seek(0)
             line, first = next(records(file, self.path, self.delimiter), (0, []))
         if not first:
             raise DataError(f"{self.path} is empty; expected a header and at least one row")
         self.header = [cell.strip() for cell in first]
         self._first_line = line
-        self._headless = not names and all(_number(cell, ".") is not None for cell in first)
+        self._headless = self._lacks_header(names) if header is None else not header
         if self._headless:
-            self.header = [f"column {at + 1}" for at in range(len(first))]
+            self.header = [made_up(at) for at in range(len(first))]
         self._positions = self._match(names) if names else list(range(len(columns)))
         if not names and len(self.header) != len(columns):
             raise DataError(f"{self.path} has {len(self.header)} columns; the model takes {len(columns)}")
@@ -120,9 +131,17 @@ class TableReader:
             if rows:
                 yield self._block(lines, rows)
 
+    def _lacks_header(self, names: Sequence[str]) -> bool:
+        """Whether the first line holds values: it has none of the names, and those are made up or it is all numbers."""
+        if names:
+            return not set(names).intersection(self.header) and all(map(_MADE_UP.fullmatch, names))
+        return all(_number(cell, ".") is not None for cell in self.header)
+
     def _match(self, names: Sequence[str]) -> list[int]:
         """Where each column of the model stands in the file."""
         missing = [name for name in names if name not in self.header]
+        if missing and self._headless and len(self.header) == len(names):
+            return list(range(len(names)))  # without the target, and whatever else the model does not take
         if missing:
             headless = all(_number(cell, ".") is not None for cell in self.header)
             hint = "its first line holds numbers, add a header" if headless else f"it has {short(self.header)}"
@@ -140,10 +159,11 @@ class TableReader:
             if len(cells) != width
         }
         whole = rows if not problems else [[""] * width if at in problems else row for at, row in enumerate(rows)]
+        table = list(zip(*whole))
         raw = np.empty((len(rows), len(self._columns)), np.float64)
         unseen, missing = np.zeros(len(self._columns), np.int64), np.zeros(len(self._columns), np.int64)
         for at, (column, position) in enumerate(zip(self._columns, self._positions)):
-            cells = [row[position] for row in whole]
+            cells = table[position]
             raw[:, at], wrong = convert(cells, column, self._missing)
             for row in wrong:
                 problems.setdefault(
@@ -181,8 +201,9 @@ def convert(cells: Sequence[str], column: Mapping[str, Any], missing: Collection
     kind = column.get("type", "number")
     if kind == "category":
         codes = {value: float(code) for code, value in enumerate(column["values"])}
-        texts = [cell.strip() for cell in cells]
-        found = [codes[text] if text in codes else math.nan if text.lower() in missing else UNSEEN for text in texts]
+        found = [codes.get(cell) for cell in cells]
+        if None in found:
+            return _each(cells, missing, lambda text: codes.get(text, UNSEEN))
         return np.array(found, np.float64), []
     if kind == "number" and column.get("decimal", ".") == "." and "_" not in "".join(cells):
         try:
@@ -224,7 +245,10 @@ def to_days(text: str, formats: Sequence[str]) -> float | None:
     for form in formats:
         try:
             if form == "iso":
-                moment = datetime.datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in "Zz" else text)
+                plain = text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text
+                if not _ISO.fullmatch(plain):  # later Pythons read more than earlier ones
+                    continue
+                moment = datetime.datetime.fromisoformat(plain)
             else:
                 moment = datetime.datetime.strptime(text, form)
         except ValueError:
@@ -238,8 +262,10 @@ def to_days(text: str, formats: Sequence[str]) -> float | None:
 def _number(text: str, decimal: str) -> float | None:
     """The finite number that a cell holds, or None."""
     plain = text.strip()
-    if decimal != ".":
-        plain = plain.replace(".", "").replace(decimal, ".")
+    if decimal == ",":
+        if not _GROUPED.fullmatch(plain):
+            return None
+        plain = plain.replace(".", "").replace(",", ".")
     if "_" in plain:
         return None
     try:
@@ -268,6 +294,46 @@ def open_text(path: Path) -> TextIO:
     return path.open(encoding="utf-8-sig", newline="")
 
 
+def made_up(position: int) -> str:
+    """Name of a column of a file without a header; positions count from 0, names from 1."""
+    return f"column {position + 1}"
+
+
+def first_lines(file: TextIO, path: Path) -> list[str]:
+    """The first lines that are not blank; raises DataError where their bytes are no UTF-8."""
+    lines: list[str] = []
+    while len(lines) < _LOOKED_AT:
+        line = first_line(file, path)
+        if not line:
+            break
+        if line.strip():
+            lines.append(line)
+    return lines
+
+
+def sniff(lines: Sequence[str], names: Collection[str] = ()) -> str:
+    """The delimiter of a table by its first lines.
+
+    It is the one that finds most of the names, else one that cuts every line into as many cells as the first, else
+    the one that cuts the first into most.
+    """
+    if not lines:
+        return ","
+    if names:
+        found = find_delimiter(lines[0], names)
+        if {cell.strip() for cell in _cut(lines[0], found)}.intersection(names):
+            return found
+    for mark in DELIMITERS:
+        widths = {len(_cut(line, mark)) for line in lines}
+        if len(widths) == 1 and widths != {1}:
+            return mark
+    return find_delimiter(lines[0])
+
+
+def _cut(line: str, delimiter: str) -> list[str]:
+    return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+
+
 def first_line(file: TextIO, path: Path) -> str:
     """The first line of an open file; raises DataError where its bytes are no UTF-8."""
     try:
@@ -280,7 +346,7 @@ def find_delimiter(line: str, names: Collection[str] = ()) -> str:
     """The delimiter of a table by its first line: the one that finds most of the names, else the most frequent."""
 
     def score(mark: str) -> tuple[int, int]:
-        cells = next(csv.reader([line], delimiter=mark, skipinitialspace=True), [])
+        cells = _cut(line, mark)
         return len({cell.strip() for cell in cells}.intersection(names)), len(cells)
 
     best = max(DELIMITERS, key=score)
@@ -293,7 +359,8 @@ def records(file: TextIO, path: Path, delimiter: str) -> Iterator[tuple[int, lis
     Raises:
         DataError: A quote that is not closed, or bytes that are no UTF-8; the line is named.
     """
-    reader = csv.reader(file, delimiter=delimiter, strict=True, skipinitialspace=True)
+    text: Iterable[str] = file if delimiter != " " else (" ".join(line.split()) for line in file)
+    reader = csv.reader(text, delimiter=delimiter, strict=True, skipinitialspace=True)
     while True:
         line = reader.line_num + 1
         try:
@@ -304,7 +371,7 @@ def records(file: TextIO, path: Path, delimiter: str) -> Iterator[tuple[int, lis
             raise DataError(f"{path}, near line {line}: it is not UTF-8 text; save it as UTF-8") from error
         if cells is None:
             return
-        if any(cell.strip() for cell in cells):
+        if cells and (cells[0].strip() or any(cell.strip() for cell in cells)):
             yield line, cells
 
 
