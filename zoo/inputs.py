@@ -91,7 +91,7 @@ def prepare(raw: np.ndarray, contract: Mapping[str, Any]) -> np.ndarray:
         raise DataError(f"the samples do not fit the model: {error}") from error
 
 
-def _encoding(contract: Mapping[str, Any]) -> Mapping[str, Any]:
+def encoding(contract: Mapping[str, Any]) -> Mapping[str, Any]:
     """The step that says what the columns of a table mean; empty where all are plain numbers."""
     return next((step for step in contract["steps"] if step["step"] == "encode"), {})
 
@@ -107,14 +107,14 @@ def open_table(path: str | Path, contract: Mapping[str, Any], keep: Sequence[str
         raise DataError(
             f"{path} is a table; the model takes {expected['kind']} samples of shape {tuple(expected['shape'])}"
         )
-    encoding = _encoding(contract)
+    step = encoding(contract)
     names = list(expected.get("columns") or [])
     plain = [{"name": name, "type": "number"} for name in names] or [{"type": "number"}] * expected["shape"][0]
     targets = output.get("target") or (output.get("labels") if output["task"] in ("regression", "multilabel") else ())
     return rows.TableReader(
         path,
-        encoding.get("columns") or plain,
-        missing=encoding.get("missing") or (),
+        step.get("columns") or plain,
+        missing=step.get("missing") or (),
         optional=[*(targets or ()), *keep],
     )
 
@@ -122,7 +122,7 @@ def open_table(path: str | Path, contract: Mapping[str, Any], keep: Sequence[str
 def table_chunks(reader: rows.TableReader, contract: Mapping[str, Any], keep: Sequence[str] = ()) -> Iterator[Chunk]:
     """The rows of a table; raises DataError where it has none, or cannot be read to the end."""
     positions = [reader.header.index(name) for name in keep]
-    columns = [str(column["name"]) for column in _encoding(contract).get("columns") or ()]
+    columns = [str(column["name"]) for column in encoding(contract).get("columns") or ()]
     number = 1
     for block in reader:
         names = [f"{reader.path}:{number + row}" for row in range(len(block.lines))]
@@ -142,7 +142,7 @@ def table_chunks(reader: rows.TableReader, contract: Mapping[str, Any], keep: Se
 def block_problems(block: rows.Block, reader: rows.TableReader, contract: Mapping[str, Any]) -> dict[int, str]:
     """What is wrong with rows, in their order; so is a missing cell, where the model was trained on plain numbers."""
     problems = dict(block.problems)
-    if not _encoding(contract):
+    if not encoding(contract):
         for row, column in np.argwhere(np.isnan(block.raw)).tolist():
             name = (contract["input"].get("columns") or reader.header)[column]
             where = f"{reader.path}, line {block.lines[row]}, column {name!r}"
@@ -165,7 +165,7 @@ def open_array(path: str | Path, contract: Mapping[str, Any]) -> tuple[np.ndarra
         raise DataError(f"{path} is not a readable .npy array: {runner.one_line(error)}") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "uifb":
         raise DataError(f"{path} does not hold numbers; expected a .npy array of one sample or a batch")
-    raw = len(contract["input"].get("columns") or ()) if _encoding(contract) else 0
+    raw = len(contract["input"].get("columns") or ()) if encoding(contract) else 0
     wanted = (raw,) if raw else shape
     single = array.ndim == len(wanted)
     if image:
@@ -193,7 +193,7 @@ def array_problems(raw: np.ndarray, names: Sequence[str], contract: Mapping[str,
     if raw.dtype.kind != "f":
         return {}
     flat = raw.reshape(len(raw), -1)
-    wrong = np.isinf(flat) if _encoding(contract) else ~np.isfinite(flat)
+    wrong = np.isinf(flat) if encoding(contract) else ~np.isfinite(flat)
     return {row: f"{names[row]} holds NaN or infinite values" for row in np.flatnonzero(wrong.any(axis=1)).tolist()}
 
 

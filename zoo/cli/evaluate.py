@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli import emit, json_option, runs_option, say
+from zoo.cli.options import data_option, overrides, some_data_options
 
 if TYPE_CHECKING:
     from zoo.inference import Evaluation
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("evaluate")
 @click.argument("artifact")
-@click.option("--data", metavar="NAME", help="Another data set than the one it was trained on; see: zoo data list.")
+@data_option
 @click.option(
     "--split",
     type=click.Choice(["test", "validation", "train"]),
@@ -25,29 +26,36 @@ if TYPE_CHECKING:
     help="Of the training's own split.",
 )
 @click.option("--seed", type=int, metavar="N", help="Seed of the split, where the run is not around to tell.")
+@some_data_options("target", "label_from", "missing_values", "strict_data")
 @runs_option
 @json_option
-def command(artifact: str, data: str | None, split: Any, seed: int | None, root: Path, as_json: bool) -> None:
+def command(
+    artifact: str, data: str | None, split: Any, seed: int | None, root: Path, as_json: bool, **options: Any
+) -> None:
     """Measure ARTIFACT: a run, a .keras file, a SavedModel, a .tflite file or a bundle.
 
-    The data are those it was trained on, split as in training, so the test split is one it has not seen.
+    The data are those it was trained on, split as in training, so the test split is one it has not seen. Of a file or
+    folder given with --data, every row is measured: columns, categories and labels are read as in training, a row
+    without a target is left out and counted.
 
     \b
     Example:
       zoo evaluate mnist-cnn
       zoo evaluate runs/mnist-cnn/*/export/tflite-int8
       zoo evaluate model.tflite --data mnist --json
+      zoo evaluate mlp-houses --data houses_2026.csv
     """
     from zoo.inference import evaluate
 
-    result = evaluate(artifact, data=data, split=split, seed=seed, runs=root, on_event=say)
+    result = evaluate(artifact, data=data, split=split, seed=seed, runs=root, on_event=say, **overrides(options, ()))
     for note in result.notes:
         say(note)
     emit(asdict(result), _text(result), as_json=as_json)
 
 
 def _text(result: Evaluation) -> str:
-    lines = [f"{result.artifact}", f"{result.split} split of {result.data}, {result.samples:,} samples"]
+    part = "every row" if result.split == "all" else f"{result.split} split"
+    lines = [f"{result.artifact}", f"{part} of {result.data}, {result.samples:,} samples"]
     if result.stand_in:
         lines.append(f"NOT THE REAL {result.data.upper()}: {result.stand_in}")
     width = max(map(len, result.metrics))

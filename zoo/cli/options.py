@@ -64,10 +64,19 @@ def data_option(function: F) -> F:
 
 def data_options(function: F) -> F:
     """Adds a flag for each of DATA_FLAGS; values are text, None where a flag was not given."""
+    return some_data_options(*DATA_FLAGS)(function)
+
+
+def some_data_options(*names: str) -> Callable[[F], F]:
+    """Adds the flags of these knobs of DATA_FLAGS, as `data_options` does."""
     declared = {knob.name: knob for knob in DATA}
-    for name, (flag, metavar) in reversed(tuple(DATA_FLAGS.items())):
-        function = _option(declared[name], flag, metavar)(function)
-    return function
+
+    def add(function: F) -> F:
+        for name in reversed(names):
+            function = _option(declared[name], *DATA_FLAGS[name])(function)
+        return function
+
+    return add
 
 
 def _option(knob: Hyperparameter, flag: str = "", metavar: str = "") -> Callable[[F], F]:

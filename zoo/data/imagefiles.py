@@ -111,7 +111,7 @@ def _check_options(config: DataConfig) -> None:
 
 def _list(request: Request) -> Listing:
     """The data's files, and behind them those of `test_data`."""
-    listing = _list_one(request.path, request.config)
+    listing = list_images(request.path, request.config)
     if not request.config.test_data:
         return listing
     path = Path(request.config.test_data).absolute()
@@ -119,7 +119,7 @@ def _list(request: Request) -> Listing:
         raise DataError(f"test_data {path} does not exist; correct the path")
     if any(entry.part == PARTS.index("test") for entry in listing.entries):
         raise UsageError(f"{request.path} has a test split of its own, --test {path} is another; give one of them")
-    tests = _list_one(path, replace(request.config, split="random", group_from=""), part=PARTS.index("test"))
+    tests = list_images(path, replace(request.config, split="random", group_from=""), part=PARTS.index("test"))
     empty = [] if tests.entries else [Finding("error", f"test_data {path} holds no labelled image; give another")]
     return replace(
         listing,
@@ -130,7 +130,18 @@ def _list(request: Request) -> Listing:
     )
 
 
-def _list_one(path: Path, config: DataConfig, *, part: int = -1) -> Listing:
+def list_images(path: Path, config: DataConfig, *, part: int = -1) -> Listing:
+    """Images of a folder or a list with the text of their labels, none of them opened.
+
+    Args:
+        path: A folder, or a table of paths and labels.
+        config: `label_from`, `group_from`, `target`, `split` and `missing_values` are followed.
+        part: The split that all of it belongs to; -1 to go by what the data say.
+
+    Raises:
+        UsageError: An option that does not fit.
+        DataError: A list that cannot be read.
+    """
     if path.is_file():
         return read_list(path, config, part=part)
     if is_index(config.label_from):

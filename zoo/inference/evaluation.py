@@ -12,12 +12,20 @@ import numpy as np
 
 from zoo import metrics, runs
 from zoo.data import DATASETS, Dataset, load
+from zoo.data.dataset import Samples
+from zoo.data.options import DataConfig, data_config
+from zoo.data.own import merge
+from zoo.data.references import resolve_reference
+from zoo.data.schema import read_schema
 from zoo.errors import DataError, UsageError
 from zoo.inference.artifacts import Artifact, find_artifact
 from zoo.inference.contract import Contract
+from zoo.inference.labelled import measure_files, translate
 from zoo.inference.predictor import Predictor
 
 SplitName = Literal["test", "validation", "train"]
+TABLE_ROWS = 65_536
+"""Rows of a table that are answered at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +33,9 @@ class Evaluation:
     """What an artefact reached.
 
     Attributes:
-        data: Name of the data set.
-        samples: Size of the split.
+        data: Name of the data set, or path of the file or folder.
+        split: "test", "validation" or "train"; "all" where every row of a file was measured.
+        samples: Those measured.
         metrics: Metric name to value, errors in target units.
         stand_in: Where the data came from if they are not the set of that name; empty otherwise.
         notes: What a user should know, a line each.
@@ -59,49 +68,120 @@ def evaluate(
     seed: int | None = None,
     runs: Path = Path("runs"),
     on_event: Callable[[str], None] | None = None,
+    **options: object,
 ) -> Evaluation:
-    """Measures an artefact on a split of the data it was trained on, or of another set.
+    """Measures an artefact on a split of the data it was trained on, on another set, or on files of one's own.
 
     Args:
         artifact: A path, or a run's name.
-        data: Another data set; by default the one it was trained on.
-        split: The split is the training's own: same seed, same fractions.
+        data: Another data set's name; or a file or folder, of which every row or image is measured, read as the
+            artefact's contract says. By default the data it was trained on.
+        split: Of its own data or a data set; the split is the training's own: same seed, same fractions.
         seed: Of the split, where neither a run nor an official test split tells.
         runs: Folder that names of runs are looked up in.
-        on_event: Told, in one line each, of downloads, a stand-in, duplicates.
+        on_event: Told, in one line each, of downloads, a stand-in, progress.
+        **options: Knobs of `zoo.data.options.DataConfig`: how the data are read.
 
     Raises:
-        UsageError: Nobody knows which data, or which samples were left aside.
+        UsageError: Nobody knows which data, which column is the target, or which samples were left aside.
         DataError: The data differ from those of the training, or do not fit the model.
         ModelError: The artefact is refused.
     """
     found = find_artifact(artifact, runs)
     origin = read_origin(found)
-    name = data or origin.name
-    if name is None:
-        raise UsageError(f"{found.path} does not say which data it was trained on; add --data NAME, see: zoo data list")
-    own_data = name == origin.name
-    chosen = _seed(found, origin if own_data else Origin(), name, split, seed)
+    name = origin.name if data is None else resolve_reference(data)
+    if name is None or (data is None and found.run is None and name not in DATASETS):
+        raise UsageError(
+            f"{found.path} does not say which data it was trained on; add --data NAME or PATH, see: zoo data list"
+        )
+    own = name == origin.name and (found.run is not None or name in DATASETS)
+    if own or name in DATASETS:
+        return _on_split(found, origin if own else Origin(), name, split, seed, data is not None, on_event, options)
+    path, config = _file_config(name, options)
     predictor = Predictor.open(found)
-    dataset = load(name, seed=chosen, on_event=on_event, **(origin.options if own_data else {}))
-    if data is None and origin.sha256 not in (None, dataset.identity.sha256):
+    measured = measure_files(predictor, path, config, on_event=on_event)
+    return Evaluation(
+        artifact=found.path,
+        data=str(path),
+        split="all",
+        samples=len(measured.targets),
+        metrics=metrics.evaluate(predictor.contract.task, measured.targets, measured.outputs),
+        notes=(*predictor.notes, *measured.notes),
+    )
+
+
+def _on_split(
+    found: Artifact,
+    origin: Origin,
+    name: str,
+    split: SplitName,
+    seed: int | None,
+    asked: bool,
+    on_event: Callable[[str], None] | None,
+    options: Mapping[str, object],
+) -> Evaluation:
+    """On a split of a data set, or of the artefact's own data; `asked` says that the user named them."""
+    chosen = _seed(found, origin, name, split, seed)
+    predictor = Predictor.open(found)
+    dataset = load(name, seed=chosen, on_event=on_event, **{**origin.options, **options})
+    if not asked and origin.sha256 not in (None, dataset.identity.sha256):
         raise DataError(
             f"{name} is not what {found.path} was trained on: sha256 {dataset.identity.sha256[:12]}, then "
             f"{str(origin.sha256)[:12]}{_stand_in_hint(dataset)}; give --data {name} to measure on it all the same"
         )
     _check_fit(predictor.contract, dataset, name)
     samples = getattr(dataset, split)
-    raw = samples.samples if dataset.input.kind != "table" else _ordered(samples.samples, predictor.contract, dataset)
-    values = metrics.evaluate(predictor.contract.task, samples.targets, predictor.predict(raw))
     return Evaluation(
         artifact=found.path,
         data=name,
         split=split,
         samples=len(samples),
-        metrics=values,
+        metrics=metrics.evaluate(
+            predictor.contract.task, samples.targets, _answer(predictor, dataset, samples.samples)
+        ),
         stand_in=dataset.identity.note,
         notes=predictor.notes,
     )
+
+
+def _answer(predictor: Predictor, dataset: Dataset, samples: Samples) -> np.ndarray:
+    """Answers for a split, some rows in memory at a time."""
+    if dataset.input.kind != "table":
+        return predictor.predict(samples)
+    contract = predictor.contract
+    plain = [{"name": column, "type": "number"} for column in dataset.input.columns]
+    columns = next((step["columns"] for step in dataset.steps if step["step"] == "encode"), plain)
+    parts = []
+    for start in range(0, len(samples), TABLE_ROWS):
+        raw = np.asarray(samples[start : start + TABLE_ROWS])
+        if contract.columns:
+            raw = translate(raw, columns, contract, dataset.identity.name)
+        parts.append(predictor.predict(raw))
+    return np.concatenate(parts)
+
+
+def _file_config(name: str, options: Mapping[str, object]) -> tuple[Path, DataConfig]:
+    """Path and options of a file, a folder or a `data.toml`.
+
+    Raises:
+        UsageError: An option that says how training data are read, which is the contract's here.
+    """
+    config = data_config(**options)
+    plain = DataConfig()
+    given = [
+        key
+        for key in vars(plain)
+        if key not in ("target", "missing_values", "label_from") and getattr(config, key) != getattr(plain, key)
+    ]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)}: options of training data; every row of {name} is measured, read as the model takes it"
+        )
+    path = Path(name)
+    if path.suffix == ".toml":
+        schema = read_schema(path)
+        return schema.path, merge(config, schema)
+    return path, config
 
 
 def read_origin(artifact: Artifact) -> Origin:
@@ -140,7 +220,7 @@ def _seed(artifact: Artifact, origin: Origin, name: str, split: str, given: int 
         return origin.seed
     if given is not None:
         return given
-    if split == "test" and DATASETS.get(name).test_samples:
+    if split == "test" and name in DATASETS and DATASETS.get(name).test_samples:
         return 0
     raise UsageError(
         f"which samples of {name} {artifact.path} has not seen is not recorded: its run is not around, and {name} has "
@@ -159,14 +239,3 @@ def _check_fit(contract: Contract, dataset: Dataset, name: str) -> None:
         raise DataError(f"{name} holds {dataset.input.kind} samples, the model takes {contract.kind} samples")
     if contract.labels and len(contract.labels) != len(dataset.output.labels):
         raise DataError(f"{name} has {len(dataset.output.labels)} labels, the model {len(contract.labels)}")
-
-
-def _ordered(samples: np.ndarray, contract: Contract, dataset: Dataset) -> np.ndarray:
-    """A table's columns in the model's order."""
-    have, wanted = list(dataset.input.columns), list(contract.columns)
-    if not wanted or have == wanted:
-        return samples
-    missing = [column for column in wanted if column not in have]
-    if missing:
-        raise DataError(f"{dataset.identity.name} lacks column {', '.join(missing)}, which the model takes")
-    return samples[:, [have.index(column) for column in wanted]]

@@ -77,6 +77,9 @@ class Job:
         top: Labels per sample of a multi-class model.
         on_event: Told of progress, a line every two seconds.
 
+    Attributes:
+        contract: Of the predictor.
+
     Raises:
         UsageError: Another `on_bad_row`.
     """
@@ -96,6 +99,7 @@ class Job:
         self._predictor, self._inputs, self._keep = predictor, inputs, tuple(keep)
         self._on_bad_row, self._top = on_bad_row, top
         self._tell = on_event or (lambda _: None)
+        self.contract = predictor.contract
         self._described = predictor.contract.describe()
         self._counts: Counter[str] = Counter()
         self._unseen: Counter[str] = Counter()

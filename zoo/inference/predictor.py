@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from zoo import runner
+from zoo.data.dataset import Samples
 from zoo.errors import ModelError
 from zoo.inference.artifacts import Artifact, find_artifact
 from zoo.inference.contract import Contract, guess_contract, read_contract
@@ -95,7 +96,7 @@ class Predictor:
         )
         return cls(found, contract, loaded, [note])
 
-    def predict(self, raw: np.ndarray, batch_size: int | None = None) -> np.ndarray:
+    def predict(self, raw: Samples, batch_size: int | None = None) -> np.ndarray:
         """Answers for raw samples.
 
         Args:
@@ -110,7 +111,7 @@ class Predictor:
             DataError: Samples the model was not made for.
         """
         size = batch_size or self._batch_size
-        parts = [self.answer(self.contract.prepare(raw[at : at + size])) for at in range(0, len(raw), size)]
+        parts = [self.answer(self.contract.prepare(np.asarray(raw[at : at + size]))) for at in range(0, len(raw), size)]
         return np.concatenate(parts) if parts else np.zeros((0, self.outputs), np.float32)
 
     def answer(self, samples: np.ndarray, batch_size: int | None = None) -> np.ndarray:

@@ -1,0 +1,262 @@
+"""Files with answers that a model is measured on: every row, columns and labels read as the model's contract says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from zoo import rows
+from zoo.data.findings import fail, refuse
+from zoo.data.imagefiles import list_images
+from zoo.data.options import DataConfig
+from zoo.data.own import form_of, load_path
+from zoo.errors import DataError, UsageError
+from zoo.hyperparameters import split_names
+from zoo.inference.contract import Contract
+from zoo.inference.job import Job
+from zoo.inference.predictor import Predictor
+from zoo.inference.readers import Inputs
+from zoo.inputs import encoding, open_table
+from zoo.registry import suggest
+
+SEPARATOR = "|"
+OnEvent = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Answers beside what they should have been.
+
+    Attributes:
+        targets: As `zoo.metrics.evaluate` takes them: (n,) classes, else (n, answers).
+        outputs: (n, outputs) float32.
+        without: Rows that have no target and were left out.
+        notes: What a user should know of the rows, a line each.
+    """
+
+    targets: np.ndarray
+    outputs: np.ndarray
+    without: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def measure_files(predictor: Predictor, path: Path, config: DataConfig, *, on_event: OnEvent | None = None) -> Measured:
+    """Answers for every row or image of a file or folder that holds the right ones too.
+
+    Args:
+        predictor: Its contract says how columns, categories and labels are read.
+        path: A table, a folder of images, a list of them, or `.npz` arrays.
+        config: `target`, `missing_values` and `label_from`; the rest is the contract's.
+        on_event: Told of progress and of columns that are not used.
+
+    Raises:
+        UsageError: Nobody says which column is the target.
+        DataError: A file that cannot be used, or labels the model does not know; all problems at once.
+    """
+    form = form_of(path, config)
+    if {"images": "image", "table": "table"}.get(form, predictor.contract.kind) != predictor.contract.kind:
+        what = "a table" if form == "table" else "images"
+        raise DataError(f"{path} holds {what}; the model takes {predictor.contract.kind} samples")
+    measure = {"images": _measure_images, "table": _measure_table, "arrays": _measure_arrays}[form]
+    return measure(predictor, path, config, on_event)
+
+
+def _measure_table(predictor: Predictor, path: Path, config: DataConfig, on_event: OnEvent | None) -> Measured:
+    contract = predictor.contract
+    names = _target_columns(contract, path, config)
+    inputs = Inputs([path], contract, keep=names, on_event=on_event)
+    job = Job(predictor, inputs, keep=names, on_event=on_event)
+    extra = (*split_names(config.missing_values), *(encoding(contract.describe()).get("missing") or ()))
+    return _gather(job, path, _read(job), rows.missing_words(extra))
+
+
+def _read(job: Job) -> Iterator[tuple[Sequence[str], Sequence[Sequence[str]], np.ndarray]]:
+    for batch in job:
+        yield batch.names, batch.kept, batch.outputs
+
+
+def _target_columns(contract: Contract, path: Path, config: DataConfig) -> tuple[str, ...]:
+    """Names of the columns that hold the right answers."""
+    given = split_names(config.target)
+    several = contract.task in ("regression", "multilabel")
+    names = given or contract.target_columns or (contract.labels if several else ())
+    if not names:
+        raise UsageError(f"{contract.source} does not say which column of {path} is the target; add --target COLUMN")
+    header = open_table(path, contract.describe()).header
+    return tuple(_column(name, header, path) for name in names)
+
+
+def _column(name: str, header: Sequence[str], path: Path) -> str:
+    if name in header:
+        return name
+    number = int(name) if name.removeprefix("-").isdecimal() else None
+    if number is not None and -len(header) <= number < len(header):
+        return header[number]
+    raise DataError(f"{path} has no target column {name!r}{suggest(name, header)}; add --target COLUMN")
+
+
+def _measure_images(predictor: Predictor, path: Path, config: DataConfig, on_event: OnEvent | None) -> Measured:
+    listing = list_images(path, config)
+    refuse(listing.findings, path)
+    if not listing.entries:
+        raise DataError(f"{path} holds no labelled image; expected a folder for each class, or see --label-from")
+    entries = listing.entries
+    job = Job(predictor, Inputs([entry.file for entry in entries], predictor.contract), on_event=on_event)
+
+    def read() -> Iterator[tuple[Sequence[str], Sequence[Sequence[str]], np.ndarray]]:
+        at = 0
+        for batch in job:
+            here = entries[at : at + len(batch.names)]
+            at += len(here)
+            yield [f"{entry.where}{entry.name}" for entry in here], [entry.answers for entry in here], batch.outputs
+
+    return _gather(job, path, read(), rows.missing_words(split_names(config.missing_values)))
+
+
+def _gather(
+    job: Job,
+    path: Path,
+    answered: Iterator[tuple[Sequence[str], Sequence[Sequence[str]], np.ndarray]],
+    missing: frozenset[str],
+) -> Measured:
+    """All answers with a target; every target that makes no sense is named at once."""
+    targets: list[np.ndarray] = []
+    outputs: list[np.ndarray] = []
+    problems: list[str] = []
+    without = 0
+    for names, texts, found in answered:
+        known = np.array([not any(text.strip().lower() in missing for text in row) for row in texts], bool)
+        without += int((~known).sum())
+        kept = [(name, row) for name, row, there in zip(names, texts, known, strict=True) if there]
+        values, wrong = read_targets([row for _, row in kept], job.contract)
+        problems += [f"{kept[at][0]}: {cause}" for at, cause in wrong.items()]
+        targets.append(values)
+        outputs.append(found[known])
+    fail(problems, path)
+    notes = [f"{without:,} rows have no target and were left out"] if without else []
+    for what, counts in (("unseen categories", job.summary.unseen), ("missing cells, filled", job.summary.imputed)):
+        if counts:
+            notes.append(f"{what}: {', '.join(f'{name} {count:,}' for name, count in counts.items())}")
+    joined = np.concatenate(targets)
+    if not len(joined):
+        raise DataError(f"{path}: no row has a target; give a file with the right answers, see --target")
+    return Measured(joined, np.concatenate(outputs), without, tuple(notes))
+
+
+def read_targets(texts: Sequence[Sequence[str]], contract: Contract) -> tuple[np.ndarray, dict[int, str]]:
+    """Right answers of text as numbers.
+
+    Args:
+        texts: Of each row a cell for each target; one with bars between them for several labels at once.
+        contract: Task and labels.
+
+    Returns:
+        (n,) classes, (n, labels) of 0 and 1 or (n, targets) values; and position to what is wrong there.
+    """
+    if contract.task in ("binary", "multiclass"):
+        return _classes([row[0].strip() for row in texts], contract.labels)
+    if contract.task == "multilabel" and all(len(row) == 1 for row in texts):
+        return _several([row[0] for row in texts], contract.labels)
+    width = len(texts[0]) if texts else contract.outputs or 1
+    values, wrong = np.zeros((len(texts), width)), dict[int, str]()
+    for at in range(width):
+        values[:, at], bad = rows.convert([row[at] for row in texts], {"type": "number"}, ())
+        wrong.update({row: f"target {texts[row][at].strip()!r} is no finite number" for row in bad})
+    if contract.task == "multilabel":
+        wrong.update(
+            {int(row): "a label is not 0 or 1" for row in np.flatnonzero(~np.isin(values, (0, 1)).all(axis=1))}
+        )
+    return values, wrong
+
+
+def _classes(texts: Sequence[str], labels: Sequence[str]) -> tuple[np.ndarray, dict[int, str]]:
+    """Indices of labels; equal numbers are the same label however they are written."""
+    index: dict[str | float, int] = {label: at for at, label in enumerate(labels)}
+    for label, at in list(index.items()):
+        number = _number(str(label))
+        if number is not None:
+            index.setdefault(number, at)
+    found = [index.get(text, index.get(_number(text) or text) if text else None) for text in texts]
+    wrong = {
+        at: f"label {texts[at]!r} is unknown to the model, which answers {rows.short(list(labels))}"
+        for at, value in enumerate(found)
+        if value is None
+    }
+    return np.array([value or 0 for value in found], np.int64), wrong
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _several(texts: Sequence[str], labels: Sequence[str]) -> tuple[np.ndarray, dict[int, str]]:
+    """(n, labels) of 0 and 1 for cells such as "cat|dog"."""
+    index = {label: at for at, label in enumerate(labels)}
+    values, wrong = np.zeros((len(texts), len(labels))), dict[int, str]()
+    for row, text in enumerate(texts):
+        for name in filter(None, (part.strip() for part in text.split(SEPARATOR))):
+            if name in index:
+                values[row, index[name]] = 1
+            else:
+                wrong[row] = f"label {name!r} is unknown to the model, which answers {rows.short(list(labels))}"
+    return values, wrong
+
+
+def _measure_arrays(predictor: Predictor, path: Path, config: DataConfig, on_event: OnEvent | None) -> Measured:
+    raw = load_path(path, config, on_event=on_event)
+    contract = predictor.contract
+    if raw.task != contract.task or raw.kind != contract.kind:
+        raise DataError(
+            f"{path} holds {raw.task} {raw.kind} samples; the model takes {contract.task} {contract.kind} ones"
+        )
+    targets = raw.targets
+    if raw.task in ("binary", "multiclass"):
+        known, wrong = _classes(raw.labels, contract.labels or raw.labels)
+        fail([f"{path}: {cause}" for cause in wrong.values()], path)
+        targets = known[targets.astype(np.int64)]
+    return Measured(targets, predictor.predict(raw.samples))
+
+
+def translate(
+    samples: np.ndarray, columns: Sequence[Mapping[str, object]], contract: Contract, name: str
+) -> np.ndarray:
+    """Raw rows of a table in the order and with the category codes of a contract.
+
+    Args:
+        samples: (n, columns) raw numbers, see `zoo.rows`.
+        columns: What they are: "name", "type" and "values".
+        contract: Whose columns and codes are wanted.
+        name: Of the data, for messages.
+
+    Raises:
+        DataError: A column that the model takes is not there.
+    """
+    wanted = encoding(contract.describe()).get("columns") or [{"name": column} for column in contract.columns]
+    have = [str(column["name"]) for column in columns]
+    absent = [str(column["name"]) for column in wanted if column["name"] not in have]
+    if absent:
+        raise DataError(f"{name} lacks column {', '.join(absent)}, which the model takes")
+    parts = []
+    for column in wanted:
+        at = have.index(str(column["name"]))
+        values = samples[:, at]
+        if column.get("type") == "category":
+            values = _recode(values, list(columns[at].get("values") or ()), list(column["values"]))  # type: ignore[call-overload]
+        parts.append(values)
+    return np.stack(parts, axis=1) if parts else samples
+
+
+def _recode(codes: np.ndarray, old: Sequence[str], new: Sequence[str]) -> np.ndarray:
+    """Codes of the new values for codes of the old ones; missing and unseen ones stay."""
+    if list(old) == list(new):
+        return codes
+    index = {value: float(at) for at, value in enumerate(new)}
+    table = np.array([*(index.get(value, rows.UNSEEN) for value in old), rows.UNSEEN, np.nan])
+    places = np.where(np.isnan(codes), len(old) + 1, np.where(codes < 0, len(old), codes)).astype(np.int64)
+    return np.asarray(table[places])
