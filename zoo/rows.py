@@ -135,7 +135,7 @@ class TableReader:
         """Whether the first line holds values: it has none of the names, and those are made up or it is all numbers."""
         if names:
             return not set(names).intersection(self.header) and all(map(_MADE_UP.fullmatch, names))
-        return all(_number(cell, ".") is not None for cell in self.header)
+        return all(to_number(cell) is not None for cell in self.header)
 
     def _match(self, names: Sequence[str]) -> list[int]:
         """Where each column of the model stands in the file."""
@@ -143,7 +143,7 @@ class TableReader:
         if missing and self._headless and len(self.header) == len(names):
             return list(range(len(names)))  # without the target, and whatever else the model does not take
         if missing:
-            headless = all(_number(cell, ".") is not None for cell in self.header)
+            headless = all(to_number(cell) is not None for cell in self.header)
             hint = "its first line holds numbers, add a header" if headless else f"it has {short(self.header)}"
             raise DataError(f"{self.path} lacks column {short(missing)}; {hint}")
         twice = sorted({name for name in names if self.header.count(name) > 1})
@@ -205,17 +205,12 @@ def convert(cells: Sequence[str], column: Mapping[str, Any], missing: Collection
         if None in found:
             return _each(cells, missing, lambda text: codes.get(text, UNSEEN))
         return np.array(found, np.float64), []
-    if kind == "number" and column.get("decimal", ".") == "." and "_" not in "".join(cells):
-        try:
-            values = np.fromiter(map(float, cells), np.float64, len(cells))
-        except ValueError:
-            pass  # a cell is missing or no number: they are looked at one by one
-        else:
-            if np.isfinite(values).all():
-                return values, []
     if kind == "number":
+        values = to_numbers(cells) if column.get("decimal", ".") == "." else None
+        if values is not None:
+            return values, []
         decimal = column.get("decimal", ".")
-        return _each(cells, missing, lambda text: _number(text, decimal))
+        return _each(cells, missing, lambda text: to_number(text, decimal))
     formats = tuple(column.get("formats") or ("iso",))
     return _each(cells, missing, lambda text: to_days(text, formats))
 
@@ -233,6 +228,20 @@ def _each(cells: Sequence[str], missing: Collection[str], read: Any) -> tuple[np
             wrong.append(at)
         values[at] = math.nan if value is None else value
     return values, wrong
+
+
+def to_numbers(cells: Sequence[str]) -> np.ndarray | None:
+    """Cells that are all finite numbers or empty as float64, NaN where they are empty; None where some are neither."""
+    if "_" in "".join(cells):
+        return None
+    try:
+        values = np.fromiter(map(float, cells), np.float64, len(cells))
+    except ValueError:
+        try:  # slower
+            values = np.fromiter((float(cell) if cell else math.nan for cell in cells), np.float64, len(cells))
+        except ValueError:
+            return None
+    return None if np.isinf(values).any() else values
 
 
 def missing_words(extra: Sequence[str] = ()) -> frozenset[str]:
@@ -259,7 +268,7 @@ def to_days(text: str, formats: Sequence[str]) -> float | None:
     return None
 
 
-def _number(text: str, decimal: str) -> float | None:
+def to_number(text: str, decimal: str = ".") -> float | None:
     """The finite number that a cell holds, or None."""
     plain = text.strip()
     if decimal == ",":
