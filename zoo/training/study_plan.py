@@ -182,8 +182,22 @@ def notes(plan: Plan, common: RunConfig, rows: Sequence[Row]) -> list[str]:
             f"{plan.knob.name} = {', '.join(others)} changes the shapes of the weights: it starts from weights of its "
             "own, drawn with the same seed"
         )
+    step = max(_penalty_steps(plan, common), default=0.0)
+    if step > SPARSE / 2:
+        notes.append(
+            f"gradient descent swings about zero by learning_rate x l1, up to {step:g} here: where that is more than "
+            f"{SPARSE:g} of the largest weight, sparsity is understated; a lower --learning-rate shows it"
+        )
     notes.append("a seed decides the split, the initial weights and the order of the samples, the same for every value")
     notes.append(
         f"sparsity is the share of kernel weights below {SPARSE:g} of the largest of their kernel, at the last epoch"
     )
     return notes
+
+
+def _penalty_steps(plan: Plan, common: RunConfig) -> list[float]:
+    """What one step of the L1 penalty moves a weight by, for each value of `l1`."""
+    rate = common.training.learning_rate
+    if plan.knob.name != "l1" or not isinstance(rate, float):
+        return []
+    return [rate * float(value) for value in plan.values]
