@@ -12,7 +12,7 @@ from typing import Any
 import tomli_w
 
 from zoo.builders import BUILDERS, Builder, get_builder
-from zoo.cards import RecipeCard, Task
+from zoo.cards import InputSpec, OutputSpec, RecipeCard, Task
 from zoo.catalog import RECIPES
 from zoo.data.options import DATA, DataConfig
 from zoo.data.references import data_stem, resolve_reference
@@ -161,6 +161,7 @@ class RunConfig:
         builder: A registered name, an entry point, or "module:function".
         dataset: A registered data set's name, or the absolute path of a file, a folder or a `data.toml`.
         hyperparameters: Of the builder, all of them.
+        free: Knobs that nobody gave a value, no recipe, no file and no user: the builder may recommend one.
     """
 
     name: str
@@ -170,6 +171,38 @@ class RunConfig:
     hyperparameters: Mapping[str, Value] = field(default_factory=dict)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     data: DataConfig = field(default_factory=DataConfig)
+    free: frozenset[str] = field(default=frozenset(), compare=False)
+
+    def recommended(self, inputs: InputSpec, outputs: OutputSpec, samples: int) -> dict[str, Value]:
+        """Knobs that the builder recommends for such data, but for those that somebody gave.
+
+        A learning rate belongs to its optimizer and its schedule: it is recommended only where those are free too.
+
+        Args:
+            inputs: What the model is fed.
+            outputs: What it answers.
+            samples: Of the training split.
+        """
+        builder = get_builder(self.builder)
+        advice = builder.recommend(inputs, outputs, samples) if builder.recommend else {}
+        declared = {knob.name: knob for knob in (*builder.card.hyperparameters, *TRAINING)}
+        bound = () if {"optimizer", "schedule"} <= self.free else ("learning_rate",)
+        return {
+            name: declared[name].validate(value)
+            for name, value in advice.items()
+            if name in self.free and name not in bound
+        }
+
+    def with_knobs(self, knobs: Mapping[str, Value]) -> RunConfig:
+        """The same run with other values of hyperparameters and knobs of the training."""
+        own = {name: value for name, value in knobs.items() if name in self.hyperparameters}
+        others: dict[str, Any] = {name: value for name, value in knobs.items() if name not in own}
+        return replace(
+            self,
+            hyperparameters={**self.hyperparameters, **own},
+            training=replace(self.training, **others),
+            free=self.free - set(knobs),
+        )
 
     def for_data(self, task: Task, samples: int) -> RunConfig:
         """The same run with everything resolved that hangs on the data.
@@ -240,6 +273,8 @@ def configure(
     knobs = _sections(builder)
     if "epochs" in (overrides or {}):
         layers["training"]["min_steps"] = 0
+    named = {*layers["hyperparameters"], *layers["training"], *(overrides or {})}
+    free: frozenset[str] = frozenset() if layers["recipe"] else frozenset(knobs) - named
     for key, value in (overrides or {}).items():
         if key not in knobs:
             raise UsageError(f"{target!r} has no knob {key!r}{suggest(key, knobs)}; see: zoo info {target}")
@@ -256,6 +291,7 @@ def configure(
         hyperparameters=builder.resolve(layers["hyperparameters"]),
         training=TrainingConfig(**resolve(TRAINING, layers["training"], "training")),  # type: ignore[arg-type]
         data=DataConfig(**resolve(DATA, layers["data"], "data")),  # type: ignore[arg-type]
+        free=free,
     )
 
 

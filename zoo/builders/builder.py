@@ -12,10 +12,17 @@ from zoo.errors import ModelError, UsageError, ZooError
 from zoo.hyperparameters import Hyperparameter, Value, resolve
 from zoo.registry import Registry, blame, load_object
 
+Recommend = Callable[[InputSpec, OutputSpec, int], Mapping[str, object]]
+"""From what goes in, what comes out and the number of training samples to knobs that suit them."""
+
 
 @dataclass(frozen=True)
 class Builder:
     """A builder function with its card; calling it checks what it is given first.
+
+    Attributes:
+        recommend: Hyperparameters and knobs of the training for data at hand, where neither the user nor a recipe says
+            otherwise; None keeps every declared default.
 
     Example:
         >>> model = get_builder("mlp")(inputs, outputs, units=64)
@@ -23,6 +30,7 @@ class Builder:
 
     card: ModelCard
     function: Callable[..., Any]
+    recommend: Recommend | None = None
 
     def __call__(self, inputs: InputSpec, outputs: OutputSpec, **hyperparameters: object) -> Any:
         """An uncompiled `keras.Model`.
@@ -91,6 +99,7 @@ def declare(
     tasks: tuple[Task, ...] = TASKS,
     paper: str = "",
     year: int | None = None,
+    recommend: Recommend | None = None,
 ) -> Callable[[Callable[..., Any]], Builder]:
     """Decorates a function `(inputs, outputs, *, <hyperparameters>) -> keras.Model` into a Builder."""
     card = ModelCard(
@@ -102,7 +111,7 @@ def declare(
         paper=paper,
         year=year,
     )
-    return lambda function: Builder(card, function)
+    return lambda function: Builder(card, function, recommend)
 
 
 def of_function(function: Callable[..., Any], name: str) -> Builder:

@@ -127,6 +127,11 @@ def _unfinished(resume: Run | Path | str, root: Path) -> Run:
 
 def resolve(config: RunConfig, dataset: Dataset, loss: Any, on_event: Listener) -> RunConfig:
     """The configuration with all that hangs on the data; a loss of the caller's own stands there by its name."""
+    advice = config.recommended(dataset.input, dataset.output, len(dataset.train))
+    config = config.with_knobs(advice)
+    if advice:
+        chosen = ", ".join(f"{name} {value}" for name, value in advice.items())
+        on_event(Message(f"chosen for {len(dataset.train):,} training samples: {chosen}"))
     resolved = config.for_data(dataset.output.task, len(dataset.train))
     if resolved.training.epochs != config.training.epochs:
         few = f"{len(dataset.train):,} training samples are few steps"
