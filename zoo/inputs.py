@@ -221,7 +221,9 @@ def read_image(path: str | Path) -> np.ndarray:
             return np.asarray(image, np.uint8)
     except UnidentifiedImageError as error:
         raise DataError(f"{path} is not an image that Pillow knows; convert it to PNG or JPEG") from error
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:  # Pillow raises anything over damaged bytes
         raise DataError(f"image {path} cannot be read: {runner.one_line(error)}; replace the file") from error
 
 

@@ -39,12 +39,14 @@ class Artifact:
 
 
 def find_artifact(reference: str | Path, root: Path = Path("runs")) -> Artifact:
-    """The artefact that a path, or a run's name under `root`, stands for.
+    """The artefact that a path, a run's name under `root`, or a TOML file that such runs were made from stands for.
 
     Raises:
         UsageError: It does not exist, or is none of these.
     """
     path = Path(reference).absolute()
+    if path.suffix == ".toml":
+        return _from_run(runs.find_run(path, root).path)
     if path.is_dir():
         return _in_folder(path)
     if path.is_file():

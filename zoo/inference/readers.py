@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -35,6 +38,11 @@ ARRAYS = (".npy",)
 IMAGE_CHUNK = 32
 AHEAD = 8
 """Images decoded ahead for each core: enough to keep it busy, little enough for the memory."""
+
+LARGE_PIXELS = 16_000_000
+"""Images above this are decoded one at a time, which bounds the memory."""
+
+_one_large = threading.Lock()
 
 KNOWN = (
     f"expected images ({', '.join(IMAGES)}), a folder of them, {', '.join(TABLE_SUFFIXES[:2])} or {', '.join(ARRAYS)}"
@@ -182,7 +190,9 @@ def _images(items: Sequence[Item], contract: Contract) -> Iterator[Chunk]:
     waiting: deque[tuple[str, Future[np.ndarray]]] = deque()
     ready: list[tuple[str, Future[np.ndarray]]] = []
     pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
-    try:
+    with warnings.catch_warnings(), contextlib.ExitStack() as stack:
+        warnings.simplefilter("ignore")  # Pillow's, of odd metadata
+        stack.callback(pool.shutdown, cancel_futures=True)
         for item in items:
             waiting.append((item.name, pool.submit(_decode, item.path, contract)))
             if len(waiting) == workers * AHEAD:
@@ -193,19 +203,29 @@ def _images(items: Sequence[Item], contract: Contract) -> Iterator[Chunk]:
         ready += waiting
         for start in range(0, len(ready), IMAGE_CHUNK):
             yield _stack(ready[start : start + IMAGE_CHUNK], contract)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _decode(path: Path, contract: Contract) -> np.ndarray:
     """One image as the model takes it; raises DataError where it is damaged."""
     try:
-        sample: np.ndarray = contract.prepare(read_image(path)[np.newaxis])[0]
+        with _one_large if _is_large(path) else contextlib.nullcontext():
+            sample: np.ndarray = contract.prepare(read_image(path)[np.newaxis])[0]
     except DataError as error:
         raise DataError(str(error) if str(path) in str(error) else f"image {path}: {error}") from error
     if sample.shape != contract.shape:
         raise DataError(f"image {path} has shape {sample.shape}; the model takes {contract.shape}")
     return sample
+
+
+def _is_large(path: Path) -> bool:
+    """Whether an image has more pixels than should be decoded beside others; False where its header does not tell."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return image.width * image.height > LARGE_PIXELS
+    except Exception:  # noqa: BLE001 - `read_image` says what is wrong with it
+        return False
 
 
 def _stack(ready: Sequence[tuple[str, Future[np.ndarray]]], contract: Contract) -> Chunk:
