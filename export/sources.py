@@ -91,7 +91,7 @@ def from_run(run: runs.Run) -> Source:
 
 
 def locate(reference: str | Path, root: Path) -> runs.Run | Path:
-    """What a run folder, a run's name under `root` or a `.keras` file stands for; nothing is loaded.
+    """What a run folder, a run's name under `root`, its TOML file or a `.keras` file stands for; nothing is loaded.
 
     Raises:
         UsageError: None of these.
@@ -99,7 +99,7 @@ def locate(reference: str | Path, root: Path) -> runs.Run | Path:
     """
     path = Path(reference).absolute()
     if path.suffix != ".keras":
-        if path.is_file():
+        if path.is_file() and path.suffix != ".toml":
             raise UsageError(f"{path} cannot be exported; expected a run or a .keras file")
         return runs.find_run(reference, root)
     if not path.is_file():

@@ -36,22 +36,25 @@ class Verification:
     problem: str = ""
 
 
-def verify(bundle: Bundle | Path | str, runtime: str = "litert") -> Verification:
+def verify(bundle: Bundle | Path | str, runtime: str = "litert", *, root: Path | str = "runs") -> Verification:
     """Checks a bundle's checksums, then replays it by its own predict.py in a child process.
 
     The child runs the code that lies in the bundle: verify bundles of people you trust. A SavedModel bundle is run by
     TensorFlow instead, whatever the runtime.
 
     Args:
-        bundle: A bundle or its folder.
+        bundle: A bundle, its folder, or the TOML file of a run that has one bundle.
         runtime: "litert", with this environment's Python, or "tflite-runtime", with the one that
             `zoo doctor --install tflite-runtime` makes.
+        root: Where the runs of a TOML file are looked up.
 
     Raises:
         UsageError: No such folder, an unknown runtime, or one that is not installed.
         ModelError: Not a bundle.
     """
     path = bundle.path if isinstance(bundle, Bundle) else Path(bundle).absolute()
+    if path.suffix == ".toml":
+        path = _only_bundle(runs.find_run(path, Path(root)))
     if runtime not in RUNTIMES:
         raise UsageError(f"runtime {runtime!r} is unknown; choose one of {', '.join(RUNTIMES)}")
     if not path.is_dir():
@@ -60,6 +63,15 @@ def verify(bundle: Bundle | Path | str, runtime: str = "litert") -> Verification
         return _not_ok(path, runtime, "; ".join(problems))
     opened = Bundle(path)
     return _replay_saved_model(opened) if opened.format == "saved_model" else _replay_tflite(opened, runtime)
+
+
+def _only_bundle(run: runs.Run) -> Path:
+    """The bundle of a run that has one."""
+    found = [file.parent for file in sorted((run.path / runs.EXPORT).glob(f"*/{runs.BUNDLE_MANIFEST}"))]
+    if len(found) != 1:
+        listed = ", ".join(str(path) for path in found) or "make one with: zoo export"
+        raise UsageError(f"{run.path} has {len(found)} bundles; give one: {listed}")
+    return found[0]
 
 
 def _not_ok(path: Path, runtime: str, problem: str) -> Verification:

@@ -11,18 +11,28 @@ from typing import Any
 
 import tomli_w
 
+from zoo import deployment
 from zoo.builders import BUILDERS, Builder, get_builder
+from zoo.builders.builder import source_folder
 from zoo.cards import InputSpec, OutputSpec, RecipeCard, Task
 from zoo.catalog import RECIPES
 from zoo.data.options import DATA, DataConfig
 from zoo.data.references import data_stem, resolve_reference
+from zoo.deployment import read_deployment
 from zoo.errors import UsageError
 from zoo.hyperparameters import Hyperparameter, Value, choice, flag, integer, knob_field, real, resolve
 from zoo.registry import suggest
 from zoo.settings import cpu_count
 
 SCHEMA_VERSION = 1
-EXAMPLES = {"name": "my-run", "recipe": "mnist-cnn", "builder": "mlp", "dataset": "iris", "test_data": "test.csv"}
+EXAMPLES = {
+    "name": "my-run",
+    "recipe": "mnist-cnn",
+    "builder": "mlp",
+    "builder_folder": "models",
+    "dataset": "iris",
+    "test_data": "test.csv",
+}
 
 MAX_EPOCHS = 100_000
 
@@ -161,6 +171,7 @@ class RunConfig:
         builder: A registered name, an entry point, or "module:function".
         dataset: A registered data set's name, or the absolute path of a file, a folder or a `data.toml`.
         hyperparameters: Of the builder, all of them.
+        builder_folder: Where a module of the user's own lies; empty where Python finds it.
         free: Knobs that nobody gave a value, no recipe, no file and no user: the builder may recommend one.
     """
 
@@ -171,6 +182,7 @@ class RunConfig:
     hyperparameters: Mapping[str, Value] = field(default_factory=dict)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     data: DataConfig = field(default_factory=DataConfig)
+    builder_folder: str = ""
     free: frozenset[str] = field(default=frozenset(), compare=False)
 
     def recommended(self, inputs: InputSpec, outputs: OutputSpec, samples: int) -> dict[str, Value]:
@@ -239,6 +251,8 @@ class RunConfig:
     def to_toml(self) -> str:
         """The configuration as a TOML file that `zoo train FILE` repeats."""
         content: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "name": self.name, "builder": self.builder}
+        if self.builder_folder:
+            content["builder_folder"] = self.builder_folder
         if self.recipe:
             content["recipe"] = self.recipe
         content["data"] = {"dataset": self.dataset, **asdict(self.data)}
@@ -269,7 +283,7 @@ def configure(
         layers["dataset"] = resolve_reference(data)
     if not layers.get("dataset"):
         raise UsageError(f"{target!r} is a builder and needs data; add --data NAME or PATH, see: zoo data list")
-    builder = get_builder(layers["builder"])
+    builder = get_builder(layers["builder"], layers.get("builder_folder", ""))
     knobs = _sections(builder)
     if "epochs" in (overrides or {}):
         layers["training"]["min_steps"] = 0
@@ -291,6 +305,7 @@ def configure(
         hyperparameters=builder.resolve(layers["hyperparameters"]),
         training=TrainingConfig(**resolve(TRAINING, layers["training"], "training")),  # type: ignore[arg-type]
         data=DataConfig(**resolve(DATA, layers["data"], "data")),  # type: ignore[arg-type]
+        builder_folder=source_folder(layers["builder"], builder),
         free=free,
     )
 
@@ -341,10 +356,11 @@ def _from_file(path: Path) -> dict[str, Any]:
     version = content.pop("schema_version", SCHEMA_VERSION)
     if version != SCHEMA_VERSION or type(version) is not int:
         raise UsageError(f"{path}: schema_version = {version!r} is not {SCHEMA_VERSION}; write it for this version")
-    allowed = ("name", "recipe", "builder")
+    read_deployment(path, {name: content.pop(name) for name in deployment.TABLES if name in content})
+    allowed = ("name", "recipe", "builder", "builder_folder")
     for key, value in content.items():
         if key not in allowed:
-            raise UsageError(f"{path}: unknown key {key!r}{suggest(key, (*allowed, *tables))}")
+            raise UsageError(f"{path}: unknown key {key!r}{suggest(key, (*allowed, *tables, *deployment.TABLES))}")
         _check_text(path, key, value)
     recipe = content.get("recipe")
     layers = _from_recipe(RECIPES.get(recipe)) if recipe else {"recipe": None, **{name: {} for name in tables}}
@@ -357,6 +373,8 @@ def _from_file(path: Path) -> dict[str, Any]:
     for name, table in tables.items():
         layers[name] = {**layers[name], **table}
     layers.setdefault("name", path.stem)
+    if ":" in layers["builder"]:
+        layers["builder_folder"] = str(path.absolute().parent / layers.get("builder_folder", ""))
     return layers
 
 

@@ -21,8 +21,12 @@ LONGEST = 300
 """Characters of another library's message that are passed on."""
 
 
-def load_object(target: str) -> Any:
+def load_object(target: str, folder: str = "") -> Any:
     """Imports "package.module:object".
+
+    Args:
+        target: What to import.
+        folder: Where the module may lie, besides the current folder and what Python knows.
 
     Raises:
         UsageError: The module does not import or has no such object; where its own code failed, the line is named.
@@ -31,9 +35,13 @@ def load_object(target: str) -> Any:
     if not name or not attribute or name.startswith("."):
         raise UsageError(f"{target!r} is not of the form module:object, such as my_models:wide_mlp")
     here = str(Path.cwd())
+    if folder and folder not in sys.path:
+        sys.path.append(folder)  # last, so that a user's file shadows nothing of the toolkit's
     if not {"", here}.intersection(sys.path):
-        sys.path.append(here)  # last, so that a user's file shadows nothing of the toolkit's
+        sys.path.append(here)
     module = _import(name, target)
+    if folder and (why := _shadowed(name, Path(folder))):
+        raise UsageError(f"{target!r} is not the one in {folder}{why}")
     try:
         return getattr(module, attribute)
     except AttributeError as error:
@@ -61,11 +69,11 @@ def _import(name: str, target: str) -> ModuleType:
         raise UsageError(f"module {name!r} does not import: {blame(error)}; correct it there") from error
 
 
-def _shadowed(name: str) -> str:
-    """The tail of an error where a file of the user's lies here and Python takes another module of that name."""
-    top = name.partition(".")[0]
+def _shadowed(name: str, folder: Path | None = None) -> str:
+    """The tail of an error where a file of the user's lies there and Python takes another module of that name."""
+    top, folder = name.partition(".")[0], folder or Path.cwd()
     taken = getattr(sys.modules.get(top), "__file__", None) or "a module that is built into Python"
-    for mine in (Path.cwd() / f"{top}.py", Path.cwd() / top / "__init__.py"):
+    for mine in (folder / f"{top}.py", folder / top / "__init__.py"):
         if top in sys.modules and mine.is_file() and mine != Path(taken):
             return f"; {mine} is shadowed by {taken}: give it another name"
     return ""
@@ -84,16 +92,17 @@ def blame(error: BaseException) -> str:
     called = [
         frame for frame in traceback.extract_tb(error.__traceback__)[1:] if not frame.filename.startswith("<frozen ")
     ]
-    own = [frame for frame in called if not any(Path(frame.filename).is_relative_to(folder) for folder in _libraries())]
+    own = [frame for frame in called if not is_library(Path(frame.filename))]
     place = (
         own[-1] if own else next(iter(called), None)
     )  # a builder of ours, or of an installed package: its first line
     return f"{place.filename}:{place.lineno}: {said}" if place else said
 
 
-def _libraries() -> set[str]:
-    """Folders of code that is not the user's: Python's own, installed packages, the toolkit."""
-    return {sysconfig.get_path(key) for key in ("stdlib", "purelib", "platlib")} | {str(Path(__file__).parent)}
+def is_library(file: Path) -> bool:
+    """Whether a file is code that is not the user's: Python's own, an installed package's, the toolkit's."""
+    folders = {sysconfig.get_path(key) for key in ("stdlib", "purelib", "platlib")} | {str(Path(__file__).parent)}
+    return any(file.is_relative_to(folder) for folder in folders)
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

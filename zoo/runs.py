@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import shutil
+import tomllib
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -336,10 +337,15 @@ def read_manifest(path: Path) -> Manifest:
 def find_run(reference: str | Path, root: Path) -> Run:
     """The run that a folder, or a name for its latest finished run under `root`, stands for.
 
+    A TOML file stands for the latest of its name, for it names its data; a run's own `config.toml` for that run.
+
     Raises:
         UsageError: No such run; or the name covers runs on different data, which are listed.
         DataError: The folder's manifest is damaged.
     """
+    if str(reference).endswith(".toml"):
+        reference = _run_of_file(Path(reference))
+        return Run(reference) if is_run(reference) else _runs_named(reference, root, ("finished",), "finished")[-1]
     if is_run(reference):
         return Run(reference)
     finished = _runs_named(reference, root, ("finished",), "finished")
@@ -347,6 +353,19 @@ def find_run(reference: str | Path, root: Path) -> Run:
         listed = "; ".join(f"{run.path} ({run.manifest.data.get('name')})" for run in finished)
         raise UsageError(f"{str(reference)!r} covers runs on different data, name one: {listed}")
     return finished[-1]
+
+
+def _run_of_file(path: Path) -> str:
+    """The run folder that a TOML file lies in, or the name of the file's runs."""
+    if path.name == CONFIG and is_run(path.parent):
+        return str(path.parent)
+    try:
+        name = tomllib.loads(path.read_text(encoding="utf-8")).get("name", path.stem)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}; give a TOML file or a run") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}; correct it there") from error
+    return safe_name(str(name))
 
 
 def find_unfinished(reference: str | Path, root: Path) -> Run:

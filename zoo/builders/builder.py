@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from zoo.cards import KINDS, TASKS, InputSpec, Kind, ModelCard, OutputSpec, Task
 from zoo.errors import ModelError, UsageError, ZooError
 from zoo.hyperparameters import Hyperparameter, Value, resolve
-from zoo.registry import Registry, blame, load_object
+from zoo.registry import Registry, blame, is_library, load_object
 
 Recommend = Callable[[InputSpec, OutputSpec, int], Mapping[str, object]]
 """From what goes in, what comes out and the number of training samples to knobs that suit them."""
@@ -161,15 +162,40 @@ for _name in ("mlp", "convnet", "recurrent"):
     BUILDERS.add(_name, f"zoo.builders.{_name}:{_name}")
 
 
-def get_builder(name: str) -> Builder:
+def get_builder(name: str, folder: str = "") -> Builder:
     """The builder of a registered name, of an entry point, or of "module:function".
+
+    Args:
+        name: Which.
+        folder: Where the module may lie, besides the current folder and what Python knows.
 
     Raises:
         UsageError: Unknown name, or an object that is no builder.
     """
-    found: Any = load_object(name) if ":" in name else BUILDERS.get(name)
+    found: Any = load_object(name, folder) if ":" in name else BUILDERS.get(name)
     if isinstance(found, Builder):
         return found
     if not callable(found):
         raise UsageError(f"{name!r} is a {type(found).__name__}, not a builder function (inputs, outputs, *, ...)")
     return of_function(found, name)
+
+
+def source_file(builder: Builder) -> Path | None:
+    """The file with a user's own builder; None for one of the toolkit's, or where there is no file."""
+    function = inspect.unwrap(builder.function)
+    if (getattr(function, "__module__", "") or "").partition(".")[0] == "zoo":
+        return None
+    try:
+        found = inspect.getsourcefile(function)
+    except TypeError:  # made without a file, in a notebook say
+        return None
+    return Path(found).absolute() if found and Path(found).is_file() else None
+
+
+def source_folder(name: str, builder: Builder) -> str:
+    """Where "module:function" is imported from; empty for a registered name, and for an installed package."""
+    file = source_file(builder)
+    if ":" not in name or file is None or is_library(file):
+        return ""
+    depth = name.partition(":")[0].count(".") + (file.name == "__init__.py")
+    return str(file.parents[depth])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from zoo.cli import emit, json_option, say
+from zoo.cli import emit, json_option, runs_option, say
 from zoo.errors import GateError
 
 
@@ -20,8 +20,9 @@ from zoo.errors import GateError
     show_default=True,
     help="What runs a TFLite bundle; TensorFlow runs a SavedModel.",
 )
+@runs_option
 @json_option
-def command(bundle: Path, runtime: str, as_json: bool) -> None:
+def command(bundle: Path, runtime: str, root: Path, as_json: bool) -> None:
     """Check every byte of a bundle and replay its golden samples here.
 
     This runs the bundle's own predict.py in a process of its own: verify bundles of people you trust. Exits 7 where a
@@ -33,7 +34,7 @@ def command(bundle: Path, runtime: str, as_json: bool) -> None:
     """
     from export import verify
 
-    found = verify(bundle, runtime)
+    found = verify(bundle, runtime, root=root)
     value = {"ok": found.ok, "runtime": found.runtime, "max_error": found.max_error}
     if found.ok:
         emit(value, f"ok: {found.runtime}, maximum error {found.max_error:.3g}", as_json=as_json)

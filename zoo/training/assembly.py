@@ -120,11 +120,11 @@ def assemble(
     return Assembly(model, samples, steps, loss, loop)
 
 
-def initial_weights(config: RunConfig, dataset: Dataset, threads: int) -> list[np.ndarray]:
-    """The weights that a training of this configuration begins with, as `keras.Model.get_weights` gives them."""
+def initial_weights(config: RunConfig, dataset: Dataset) -> list[np.ndarray]:
+    """The weights that a training of this resolved configuration begins with, as `keras.Model.get_weights` has them."""
     import keras
 
-    use_threads(threads)
+    use_threads(config.training.threads)
     keras.utils.set_random_seed(config.training.seed)
     with policy(config.training.precision):
         model = get_builder(config.builder)(dataset.input, dataset.output, **config.hyperparameters)

@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from zoo.training.interrupts import DeferredInterrupts
 from zoo.training.session import Session
 from zoo.training.study_plan import Plan, digest, make_plan, notes, settings, text
 from zoo.training.study_records import earlier, record, sparsity
-from zoo.training.trainer import PACKAGES, create_run, load_data, resolve
+from zoo.training.trainer import create_run, load_data, resolve, versions
 
 TRAININGS = "trainings"
 
@@ -114,16 +113,15 @@ class _Work:
 def _start(plan: Plan, name: str, root: Path, listener: Listener) -> _Work:
     """Loads the data of the first seed, decides on the epochs, and finds or makes the folder."""
     dataset = load_data(plan.base(plan.seeds[0]), listener)
-    task, samples = dataset.output.task, len(dataset.train)
     chosen = plan.common if plan.keeps_epochs else plan.recipe
-    epochs = chosen.for_data(task, samples).training.epochs
+    epochs = resolve(chosen, dataset, None, _alarms(listener)).training.epochs
     resolved = resolve(plan.base(plan.seeds[0]), dataset, None, listener)
     common = replace(resolved, training=replace(resolved.training, epochs=epochs))
     content = {
         "settings": settings(common, ""),  # with the recipe's own value: initial weights are drawn for it
         "data": dataset.identity.sha256,
         "knob": plan.knob.name,
-        "versions": {package: metadata.version(package) for package in PACKAGES},
+        "versions": versions(common.builder),
     }
     found = _folder(root.absolute() / safe_name(name), digest(content))
     return _Work(
@@ -160,10 +158,13 @@ def _carry_out(work: _Work, interrupts: DeferredInterrupts) -> Study:
     try:
         load = functools.lru_cache(maxsize=1)(functools.partial(_load, work))
         for seed in plan.seeds:
-            reference = initial_weights(plan.base(seed), load(plan.base(seed).data, seed), work.common.training.threads)
+            dataset = load(plan.common.data, seed)
+            quiet = _alarms(work.listener)
+            reference = initial_weights(resolve(plan.base(seed), dataset, None, quiet), dataset)
             configs = {value: plan.config(value, seed, work.epochs) for value in plan.values}
             if not same:
-                same = _same_starts(work, configs, reference)
+                resolved = {value: resolve(config, dataset, None, quiet) for value, config in configs.items()}
+                same = _same_starts(dataset, resolved, reference)
             for value, config in configs.items():
                 interrupts.check()
                 which = f"{len(trainings) + 1}/{total}  {plan.knob.name} = {text(value)}, seed {seed}"
@@ -193,14 +194,16 @@ def _load(work: _Work, config: Any, seed: int) -> Dataset:
     return load_data(replace(base, data=config), _alarms(work.listener))
 
 
-def _same_starts(work: _Work, configs: Mapping[Value, RunConfig], reference: Sequence[np.ndarray]) -> dict[Value, bool]:
+def _same_starts(
+    dataset: Dataset, configs: Mapping[Value, RunConfig], reference: Sequence[np.ndarray]
+) -> dict[Value, bool]:
     """Builds every value's model before the first training: does it build, and do the initial weights fit it?"""
     from zoo.training.assembly import initial_weights
 
     wanted = [weights.shape for weights in reference]
     found = {}
     for value, config in configs.items():
-        own = initial_weights(config, work.dataset, work.common.training.threads)
+        own = initial_weights(config, dataset)
         found[value] = [weights.shape for weights in own] == wanted
     return found
 

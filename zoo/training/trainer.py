@@ -14,6 +14,7 @@ import numpy as np
 
 from zoo import data as zoo_data
 from zoo.builders import get_builder
+from zoo.builders.builder import source_file
 from zoo.config import RunConfig, configure
 from zoo.data.dataset import Dataset
 from zoo.data.samples import draw_samples
@@ -29,6 +30,7 @@ from zoo.runs import (
     Run,
     find_unfinished,
     locked,
+    sha256,
     write_json,
     write_npz,
     write_text,
@@ -163,6 +165,13 @@ def _described(dataset: Dataset) -> str:
     return f"{sizes}; {dataset.input.kind} {shape}, {dataset.output.task}{few if labels else ''}"
 
 
+def versions(builder: str) -> dict[str, str]:
+    """What made a run: packages, and the checksum of a builder's own file (not of what that imports)."""
+    found = {package: metadata.version(package) for package in PACKAGES}
+    file = source_file(get_builder(builder))
+    return found | ({f"builder {file.name}": f"sha256 {sha256(file)}"} if file else {})
+
+
 def create_run(root: Path, config: RunConfig, dataset: Dataset, *, samples: bool = True) -> Run:
     """The run folder with all that is known before training; `samples` are those that an export needs."""
     manifest = Manifest(
@@ -171,7 +180,7 @@ def create_run(root: Path, config: RunConfig, dataset: Dataset, *, samples: bool
         recipe=config.recipe,
         seed=config.training.seed,
         data=asdict(dataset.identity),
-        versions={package: metadata.version(package) for package in PACKAGES},
+        versions=versions(config.builder),
     )
     run = Run.create(root, manifest)
     write_text(run.path / CONFIG, config.to_toml())

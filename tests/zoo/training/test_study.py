@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import signal
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from click.testing import CliRunner
 import zoo
 from zoo import data
 from zoo.cli.study import command
+from zoo.config import configure
 from zoo.errors import DivergedError, InterruptedRunError, ModelError, UsageError
 from zoo.reporting.content import read_history
 from zoo.runs import Run
@@ -56,11 +56,9 @@ def test_values_begin_with_the_same_weights_although_dropout_changes_what_keras_
 
 
 def test_left_to_keras_the_weights_would_differ():
-    config = replace(zoo.config.configure("iris-mlp"), name="x")
-    other = zoo.config.configure("iris-mlp", {"dropout": 0.5})
     dataset = data.load("iris", seed=0)
-    threads = config.for_data("multiclass", 100).training.threads
-    drawn = [initial_weights(each, dataset, threads) for each in (config, other)]
+    configs = [configure("iris-mlp", {"dropout": rate}).for_data("multiclass", len(dataset.train)) for rate in (0, 0.5)]
+    drawn = [initial_weights(config, dataset) for config in configs]
     assert not all(np.array_equal(first, second) for first, second in zip(*drawn, strict=True))
 
 
