@@ -174,12 +174,9 @@ def read_targets(texts: Sequence[Sequence[str]], contract: Contract) -> tuple[np
 
 def _classes(texts: Sequence[str], labels: Sequence[str]) -> tuple[np.ndarray, dict[int, str]]:
     """Indices of labels; equal numbers are the same label however they are written."""
-    index: dict[str | float, int] = {label: at for at, label in enumerate(labels)}
-    for label, at in list(index.items()):
-        number = _number(str(label))
-        if number is not None:
-            index.setdefault(number, at)
-    found = [index.get(text, index.get(_number(text) or text) if text else None) for text in texts]
+    index = {label: at for at, label in enumerate(labels)}
+    numbers = {number: at for at, label in enumerate(labels) if (number := _number(label)) is not None}
+    found = [index.get(text, numbers.get(_number(text))) for text in texts]
     wrong = {
         at: f"label {texts[at]!r} is unknown to the model, which answers {rows.short(list(labels))}"
         for at, value in enumerate(found)

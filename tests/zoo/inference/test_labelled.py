@@ -1,0 +1,169 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.data.options import data_config
+from zoo.errors import DataError, UsageError
+from zoo.inference.contract import from_mapping
+from zoo.inference.labelled import measure_files, read_targets, translate
+
+from .test_job import HEADER, predictor, write
+
+
+def measure(model, path, **options):
+    return measure_files(model, path, data_config(**options))
+
+
+def contract(task, labels):
+    return predictor(task, labels, outputs=1 if task == "binary" else len(labels)).contract
+
+
+ROWS = "age,sex,sold,price\n40,m,2020-01-01,41.5\n,x,2020-01-01,\n20,f,2020-01-01,19\n"
+
+
+def test_every_row_with_a_target_is_measured(tmp_path):
+    found = measure(predictor(target=["price"]), write(tmp_path / "new rows.csv", ROWS))
+    np.testing.assert_array_equal(found.targets, [[41.5], [19]])
+    np.testing.assert_array_equal(found.outputs, [[40], [20]])
+    assert found.without == 1
+    assert found.notes == (
+        "1 rows have no target and were left out",
+        "unseen categories: sex 1",
+        "missing cells, filled: age 1",
+    )
+
+
+@pytest.mark.parametrize("target", ["cost", "-1", "3"])
+def test_the_target_may_have_another_name(tmp_path, target):
+    path = write(tmp_path / "rows.csv", ROWS.replace("price", "cost"))
+    assert len(measure(predictor(target=["price"]), path, target=target).targets) == 2
+    with pytest.raises(DataError, match=r"no target column 'price'.*--target"):
+        measure(predictor(target=["price"]), path)
+
+
+def test_without_a_name_the_target_must_be_given(tmp_path):
+    path = write(tmp_path / "rows.csv", HEADER.strip() + ",sick\n40,m,2020-01-01,no\n")
+    model = predictor("binary", ("no", "yes"))
+    with pytest.raises(UsageError, match=r"which column .* is the target; add --target"):
+        measure(model, path)
+    assert measure(model, path, target="sick").targets.tolist() == [0]
+
+
+def test_every_target_that_makes_no_sense_is_named(tmp_path):
+    text = HEADER.strip() + ",sick\n" + "".join(f"40,m,2020-01-01,{cell}\n" for cell in ("no", "maybe", "yes", "often"))
+    with pytest.raises(DataError, match="2 problems") as caught:
+        measure(predictor("binary", ("no", "yes"), target=["sick"]), write(tmp_path / "rows.csv", text))
+    assert "rows.csv:2: label 'maybe' is unknown to the model, which answers 'no', 'yes'" in caught.value.problems[0]
+    assert "rows.csv:4: label 'often'" in caught.value.problems[1]
+
+
+def test_a_file_without_any_target_is_refused(tmp_path):
+    path = write(tmp_path / "rows.csv", "age,sex,sold,price\n40,m,2020-01-01,NA\n")
+    with pytest.raises(DataError, match="no row has a target"):
+        measure(predictor(target=["price"]), path)
+
+
+def test_bad_rows_stop_a_measurement(tmp_path):
+    path = write(tmp_path / "rows.csv", ROWS + "old,m,2020-01-01,1\n")
+    with pytest.raises(DataError, match="line 5, column 'age': 'old' is no finite number"):
+        measure(predictor(target=["price"]), path)
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "texts", "targets"),
+    [
+        ("multiclass", ("0", "1", "10"), [["10.0"], [" 1"], ["0.0"]], [2, 1, 0]),
+        ("multiclass", ("a", "b"), [["b"], ["a"]], [1, 0]),
+        ("multilabel", ("cat", "dog"), [["dog|cat"], [""], ["dog"]], [[1, 1], [0, 0], [0, 1]]),
+        ("multilabel", ("cat", "dog"), [["1", "0"], ["0", "1.0"]], [[1, 0], [0, 1]]),
+        ("regression", ("w", "h"), [["1", "2e3"]], [[1, 2000]]),
+    ],
+)
+def test_text_becomes_what_the_model_answers(task, labels, texts, targets):
+    found, wrong = read_targets(texts, contract(task, labels))
+    np.testing.assert_array_equal(found, targets)
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "texts", "message"),
+    [
+        ("multiclass", ("a", "b"), [["a"], ["c"]], "label 'c' is unknown"),
+        ("multilabel", ("cat", "dog"), [["cat"], ["cow"]], "label 'cow' is unknown"),
+        ("multilabel", ("cat", "dog"), [["0", "1"], ["0", "2"]], "not 0 or 1"),
+        ("regression", ("w",), [["1"], ["tall"]], "'tall' is no finite number"),
+    ],
+)
+def test_text_that_is_no_answer_is_named_with_its_place(task, labels, texts, message):
+    wrong = read_targets(texts, contract(task, labels))[1]
+    assert list(wrong) == [1]
+    assert message in wrong[1]
+
+
+def photos(folder, *names):
+    for at, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((5, 5), at, np.uint8)).save(folder / name)
+    return folder
+
+
+def test_images_have_the_label_of_their_folder_as_the_model_knows_it(tmp_path):
+    folder = photos(tmp_path / "my photos", "test/owl/1.png", "test/cat/2.png", "train/owl/3.png")
+    found = measure(predictor("multiclass", ("cat", "dog", "owl"), kind="image"), folder)
+    assert found.targets.tolist() == [0, 2, 2]
+    assert sorted(found.outputs[:, 0]) == [0, 1, 2]
+
+
+def test_a_list_of_images_brings_its_labels(tmp_path):
+    folder = photos(tmp_path / "p", "1.png", "2.png")
+    path = write(folder / "index.csv", "file,what\n1.png,owl\n2.png,cat\n")
+    model = predictor("multiclass", ("cat", "owl"), kind="image")
+    assert measure(model, path).targets.tolist() == [1, 0]
+    assert measure(model, folder, label_from="index.csv").targets.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [(["cow/1.png", "owl/2.png"], "label 'cow' is unknown to the model"), (["1.png", "2.png"], "label"), ([], "image")],
+)
+def test_images_without_a_label_that_the_model_knows_are_refused(tmp_path, names, message):
+    (tmp_path / "p").mkdir()
+    with pytest.raises(DataError, match=message):
+        measure(predictor("multiclass", ("cat", "owl"), kind="image"), photos(tmp_path / "p", *names))
+
+
+def test_data_of_another_kind_are_refused(tmp_path):
+    with pytest.raises(DataError, match="holds images; the model takes table samples"):
+        measure(predictor(), photos(tmp_path / "p", "a/1.png"))
+    with pytest.raises(DataError, match="holds a table; the model takes image samples"):
+        measure(predictor(kind="image"), write(tmp_path / "rows.csv", ROWS))
+
+
+def test_rows_of_other_codes_are_translated_by_name_and_value():
+    samples = np.array([[7.0, 0, 1], [8, 1, 2], [9, 2, 3], [10, -1, 4], [11, np.nan, 5]])
+    columns = [
+        {"name": "sold", "type": "date"},
+        {"name": "sex", "type": "category", "values": ["d", "f", "m"]},
+        {"name": "age", "type": "number"},
+    ]
+    found = translate(samples, columns, predictor().contract, "rows")
+    expected = [[1, -1, 7], [2, 0, 8], [3, 1, 9], [4, -1, 10], [5, np.nan, 11]]
+    np.testing.assert_array_equal(found, expected)
+    with pytest.raises(DataError, match="rows lacks column sex"):
+        translate(samples[:, :1], columns[:1] + columns[2:], predictor().contract, "rows")
+
+
+def test_a_table_without_categories_needs_no_codes():
+    plain = from_mapping(
+        {
+            "schema_version": 1,
+            "input": {"kind": "table", "shape": [2], "columns": ["b", "a"]},
+            "steps": [],
+            "output": {"task": "regression", "labels": ["y"]},
+        },
+        Path("here"),
+    )
+    columns = [{"name": "a", "type": "number"}, {"name": "b", "type": "number"}]
+    np.testing.assert_array_equal(translate(np.array([[1.0, 2]]), columns, plain, "rows"), [[2, 1]])
