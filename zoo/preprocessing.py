@@ -6,7 +6,7 @@ same list is written into the run, into the bundle and into the C sources.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 
@@ -34,7 +34,19 @@ def apply(steps: Sequence[Step], samples: np.ndarray) -> np.ndarray:
     return samples
 
 
-def fit_encode(schema: Sequence[Mapping[str, Any]], rows: np.ndarray, missing: Sequence[str] = ()) -> Dict[str, Any]:
+MAX_VALUES = 64
+"""Values of a category that get a feature each: the most frequent."""
+
+LEAST_SEEN = 2
+"""Rows of the training split that a category's value needs for a feature of its own."""
+
+SKEW = 2.0
+"""Numbers with a longer tail than this (third standardised moment) are fed by their logarithm."""
+
+
+def fit_encode(
+    schema: Sequence[Mapping[str, Any]], rows: np.ndarray, missing: Sequence[str] = (), adapt: bool = False
+) -> Dict[str, Any]:
     """Fits the step that turns raw table rows into numbers a model can take.
 
     Args:
@@ -42,10 +54,13 @@ def fit_encode(schema: Sequence[Mapping[str, Any]], rows: np.ndarray, missing: S
             "formats"), and whatever else `zoo.rows.convert` reads.
         rows: Raw rows of the training split, (n, columns) float64; see `zoo.rows`.
         missing: Cells that mean missing besides the usual ones, kept for whoever reads files.
+        adapt: Takes the logarithm of numbers of at least 0 with a long tail, and leaves a category only the values
+            that were seen `LEAST_SEEN` times, the `MAX_VALUES` most frequent; rows then need `recode` before `encode`.
 
     Returns:
         The step; each of its columns has a "fill" (median of a number or a date) and says with "indicator" whether
-        training rows were missing, which makes a feature of its own.
+        training rows were missing, which makes a feature of its own. "log" is what numbers are divided by before
+        log(1 + x). A date without "elapsed" in the schema, or with true, has elapsed days among its "parts".
     """
     columns = []
     for column, values in zip(schema, np.asarray(rows, np.float64).T):
@@ -54,9 +69,58 @@ def fit_encode(schema: Sequence[Mapping[str, Any]], rows: np.ndarray, missing: S
         if column["type"] != "category":
             fitted["fill"] = float(np.median(known)) if known.size else 0.0
         if column["type"] == "date":
-            fitted["parts"] = [name for name in _PARTS if np.unique(_PARTS[name](known)).size > 1]
+            elapsed = fitted.pop("elapsed", True)
+            parts = [name for name in _PARTS if np.unique(_PARTS[name](known)).size > 1]
+            fitted["parts"] = [name for name in parts if elapsed or name != "days"]
+        if adapt and column["type"] == "category":
+            fitted["values"] = _frequent(column["values"], known)
+        if adapt and column["type"] == "number" and _has_tail(known):
+            fitted["log"] = float(np.median(known[known > 0]))
         columns.append(fitted)
     return {"step": "encode", "columns": columns, "missing": list(missing)}
+
+
+def _frequent(values: Sequence[str], codes: np.ndarray) -> List[str]:
+    """The values worth a feature, in their order; at least one."""
+    counts = np.bincount(codes[codes >= 0].astype(np.int64), minlength=len(values))
+    order = np.argsort(-counts, kind="stable")[:MAX_VALUES]
+    kept = [code for code in order if counts[code] >= LEAST_SEEN] or order[:1].tolist()
+    return [values[code] for code in sorted(kept)]
+
+
+def _has_tail(values: np.ndarray) -> bool:
+    """Whether numbers of at least 0 have a long tail that the logarithm shortens."""
+    if values.size < 3 or values.min() < 0 or values.max() <= 1:
+        return False
+    logarithm = np.log1p(values / np.median(values[values > 0]))
+    return _skewness(values) > SKEW and abs(_skewness(logarithm)) < _skewness(values)
+
+
+def _skewness(values: np.ndarray) -> float:
+    deviation = values.std()
+    return float((((values - values.mean()) / deviation) ** 3).mean()) if deviation > 0 else 0.0
+
+
+def recoding(schema: Sequence[Mapping[str, Any]], step: Step) -> List[Optional[np.ndarray]]:
+    """For each column of raw rows, what a category's code in the schema is in the step; None where nothing changes."""
+    tables: List[Optional[np.ndarray]] = []
+    for column, fitted in zip(schema, step["columns"]):
+        same = column["type"] != "category" or list(column["values"]) == list(fitted["values"])
+        codes = {value: code for code, value in enumerate(fitted.get("values", ()))}
+        tables.append(None if same else np.array([*(codes.get(value, -1) for value in column["values"]), -1], float))
+    return tables
+
+
+def recode(rows: np.ndarray, tables: Sequence[Optional[np.ndarray]]) -> np.ndarray:
+    """Raw rows by a schema's categories as rows by a step's, see `recoding`; a copy where anything changes."""
+    if all(table is None for table in tables):
+        return rows
+    changed = np.array(rows, np.float64)
+    for at, table in enumerate(tables):
+        if table is not None:
+            known = ~np.isnan(changed[:, at])
+            changed[known, at] = table[changed[known, at].astype(np.int64)]  # UNSEEN, -1, is the last
+    return changed
 
 
 def encode(samples: np.ndarray, step: Step) -> np.ndarray:
@@ -95,6 +159,8 @@ def _encode(values: np.ndarray, column: Mapping[str, Any]) -> List[np.ndarray]:
         found = [(values == code).astype(np.float64) for code in range(len(column["values"]))]
     else:
         filled = np.where(absent, column["fill"], values)
+        if column.get("log"):
+            filled = np.log1p(np.maximum(filled, 0.0) / column["log"])
         found = [_PARTS[part](filled) for part in column["parts"]] if column["type"] == "date" else [filled]
     return [*found, absent.astype(np.float64)] if column["indicator"] else found
 
@@ -116,16 +182,21 @@ _PARTS: Dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def fit_standardise(samples: np.ndarray, plain: Sequence[int] = ()) -> Dict[str, Any]:
+CLIP = 5.0
+"""Standard deviations from the mean beyond which a number says no more, and would coarsen an int8 input."""
+
+
+def fit_standardise(samples: np.ndarray, plain: Sequence[int] = (), clip: bool = False) -> Dict[str, Any]:
     """Fits per-column standardisation on training samples, `x * scale + offset`.
 
     Args:
         samples: Float array, last axis the columns. A constant column keeps a scale of 1.
         plain: Columns that are left as they are, such as features of 0 and 1: a rare one, standardised, would be so
             large that the one scale of an int8 input left nothing for the others.
+        clip: Clips at `CLIP` deviations where training samples go beyond.
 
     Returns:
-        The step, with `scale` and `offset` per column.
+        The step, with `scale` and `offset` per column, and the `clip` where there is one.
     """
     rows = np.asarray(samples, np.float64).reshape(-1, samples.shape[-1])
     mean, deviation = rows.mean(axis=0), rows.std(axis=0)
@@ -133,15 +204,22 @@ def fit_standardise(samples: np.ndarray, plain: Sequence[int] = ()) -> Dict[str,
     scale = 1.0 / deviation
     offset = -mean * scale
     scale[list(plain)], offset[list(plain)] = 1.0, 0.0
-    return {"step": "standardise", "scale": scale.tolist(), "offset": offset.tolist()}
+    step = {"step": "standardise", "scale": scale.tolist(), "offset": offset.tolist()}
+    moved = np.delete(rows * scale + offset, list(plain), axis=1)
+    if clip and moved.size and np.abs(moved).max() > CLIP:
+        step["clip"] = CLIP
+    return step
 
 
 def standardise(samples: np.ndarray, step: Step) -> np.ndarray:
-    """`x * scale + offset` per column (last axis), in float64, handed on as float32."""
+    """`x * scale + offset` per column (last axis), clipped where the step says so, in float64; handed on as float32."""
     scale, offset = np.asarray(step["scale"], np.float64), np.asarray(step["offset"], np.float64)
     if samples.shape[-1] != scale.size:
         raise ValueError(f"samples have {samples.shape[-1]} columns, the model was trained on {scale.size}")
-    return (np.asarray(samples, np.float64) * scale + offset).astype(np.float32)
+    moved = np.asarray(samples, np.float64) * scale + offset
+    if step.get("clip"):
+        moved = np.clip(moved, -step["clip"], step["clip"])
+    return moved.astype(np.float32)
 
 
 def image(samples: np.ndarray, step: Step) -> np.ndarray:
@@ -240,5 +318,7 @@ __all__: List[str] = [
     "fit_standardise",
     "image",
     "invert_target",
+    "recode",
+    "recoding",
     "standardise",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -46,7 +46,7 @@ LEAST_ROWS = 10
 _IDENTIFIER = re.compile(r"(.*[_\s.-])?(id|ids|key|index|idx|uuid|guid|nr)|[a-z]*[a-z]I[dD]|ID|Id|.*ID", re.ASCII)
 
 
-@dataclass
+@dataclass(eq=False)
 class Sketch:
     """One column, as far as it was read.
 
@@ -164,6 +164,7 @@ class Column:
         unfit: Why it is of no use as a feature; empty where it is of use.
         severity: Of the finding that says so.
         declared: Whether a `data.toml` says the type.
+        ignored: Whether it says to leave the column out.
     """
 
     name: str
@@ -176,6 +177,7 @@ class Column:
     unfit: str = ""
     severity: Severity = "warning"
     declared: bool = False
+    ignored: bool = False
 
     def spec(self) -> dict[str, Any]:
         """As `zoo.rows.convert` and the step "encode" take it."""
@@ -203,7 +205,7 @@ def infer(name: str, position: int, sketch: Sketch, declared: Mapping[str, Any] 
         )
     column = _typed(found, sketch)
     unfit, severity = _unfit(column)
-    return Column(**{**vars(column), "unfit": unfit, "severity": severity})
+    return replace(column, unfit=unfit, severity=severity, ignored=bool(declared))
 
 
 def _typed(found: dict[str, Any], sketch: Sketch) -> Column:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,13 +22,16 @@ class Selection:
     Args:
         source: A `np.memmap`, first axis the samples.
         indices: Rows of it.
+        change: Done to rows that were read, such as new codes for categories.
 
     Attributes:
         shape: As the array of these rows would have.
     """
 
-    def __init__(self, source: np.ndarray, indices: np.ndarray) -> None:
-        self._source, self._indices = source, indices
+    def __init__(
+        self, source: np.ndarray, indices: np.ndarray, change: Callable[[np.ndarray], np.ndarray] | None = None
+    ) -> None:
+        self._source, self._indices, self._change = source, indices, change
         self.shape: tuple[int, ...] = (len(indices), *source.shape[1:])
         self.dtype: np.dtype[Any] = source.dtype
         self.ndim = source.ndim
@@ -43,14 +46,18 @@ class Selection:
         order = np.argsort(wanted, kind="stable")  # read in the order of the file
         rows = np.empty((len(wanted), *self.shape[1:]), self.dtype)
         rows[order] = self._source[wanted[order]]
-        return rows
+        return rows if self._change is None else self._change(rows)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self[slice(None)], dtype)
 
     def take(self, positions: np.ndarray) -> Selection:
         """These rows of this selection, still on disk."""
-        return Selection(self._source, self._indices[positions])
+        return Selection(self._source, self._indices[positions], self._change)
+
+    def changed(self, change: Callable[[np.ndarray], np.ndarray]) -> Selection:
+        """The same rows, each changed when it is read."""
+        return Selection(self._source, self._indices, change)
 
 
 Samples = np.ndarray | Selection

@@ -48,7 +48,8 @@ def date_formats(texts: Sequence[str], share: float = 1.0) -> tuple[tuple[str, .
     likely = [text for text in texts if _LIKELY.fullmatch(text)]
     if not likely or len(likely) < share * len(texts):
         return (), ""
-    left, chosen, remark = likely, [], ""
+    left, remark = likely, ""
+    chosen: list[str] = []
     while left and len(chosen) < MAX_FORMATS:
         counts = {form: sum(to_days(text, (form,)) is not None for text in left) for form in FORMATS}
         best = max(FORMATS, key=lambda form: counts[form])  # the first of equals

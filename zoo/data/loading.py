@@ -12,7 +12,7 @@ from zoo import preprocessing
 from zoo.cards import DataIdentity, DatasetCard, InputSpec, OutputSpec
 from zoo.data.catalog import DATASETS
 from zoo.data.checks import check
-from zoo.data.dataset import PARTS, Dataset, Raw, Split
+from zoo.data.dataset import PARTS, Dataset, Raw, Selection, Split
 from zoo.data.findings import Finding
 from zoo.data.identity import conflicts, digest, row_digests
 from zoo.data.options import FILE_ONLY, DataConfig, data_config
@@ -121,6 +121,10 @@ def prepare(
         splits["train"] = subset(
             splits["train"], config.train_samples, seed=_stream(seed, _SUBSET_STREAM), classes=classes
         )
+    steps = _fit_steps(raw, splits["train"], seed)
+    if raw.schema:
+        splits, found = _learnt_values(raw, splits, steps[0])
+        findings = (*findings, *found)
     if on_event:
         for finding in findings:
             on_event(f"{'WARNING' if finding.severity == 'warning' else 'note'}: {finding.message}")
@@ -134,7 +138,6 @@ def prepare(
         note=raw.stand_in,
         findings=tuple(f"{finding.severity}: {finding.message}" for finding in findings),
     )
-    steps = _fit_steps(raw, splits["train"], seed)
     return Dataset(
         input=_input_spec(raw, steps),
         output=_output_spec(raw),
@@ -280,9 +283,35 @@ def _fit_steps(raw: Raw, train: Split, seed: int) -> tuple[Mapping[str, Any], ..
         chosen = np.sort(np.random.default_rng(seed).permutation(len(train))[:FIT_ROWS])
     rows = np.asarray(train.samples[chosen])
     schema = raw.schema or tuple({"name": name, "type": "number"} for name in raw.columns)
-    encode = preprocessing.fit_encode(schema, rows, raw.missing)
-    features = preprocessing.encode(rows, encode)
-    return (encode, preprocessing.fit_standardise(features, _zero_one(features)))
+    own = bool(raw.schema)
+    encode = preprocessing.fit_encode(schema, rows, raw.missing, adapt=own)
+    features = preprocessing.encode(preprocessing.recode(rows, preprocessing.recoding(schema, encode)), encode)
+    return (encode, preprocessing.fit_standardise(features, _zero_one(features), clip=own))
+
+
+def _learnt_values(
+    raw: Raw, splits: Mapping[str, Split], encode: Mapping[str, Any]
+) -> tuple[dict[str, Split], list[Finding]]:
+    """The splits with the categories' codes of the step: what the training split hardly holds is unseen."""
+    tables = preprocessing.recoding(raw.schema, encode)
+
+    def change(rows: np.ndarray) -> np.ndarray:
+        return preprocessing.recode(rows, tables)
+
+    changed = {}
+    for key, split in splits.items():
+        samples = split.samples
+        if isinstance(samples, np.memmap):
+            samples = Selection(samples, np.arange(len(samples)))
+        samples = samples.changed(change) if isinstance(samples, Selection) else change(samples)
+        changed[key] = Split(samples, split.targets)
+    findings = []
+    for column, fitted in zip(raw.schema, encode["columns"], strict=True):
+        count, kept = len(column.get("values", ())), len(fitted.get("values", ()))
+        if kept < count:
+            text = f"column {column['name']!r}: {kept} of {count} values are frequent enough in the training split"
+            findings.append(Finding("note", f"{text} to be learnt; the others count as unseen"))
+    return changed, findings
 
 
 def _zero_one(features: np.ndarray) -> list[int]:
