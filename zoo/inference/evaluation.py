@@ -137,14 +137,14 @@ def _on_split(
         split=split,
         samples=len(samples),
         metrics=metrics.evaluate(
-            predictor.contract.task, samples.targets, _answer(predictor, dataset, samples.samples)
+            predictor.contract.task, samples.targets, answer_split(predictor, dataset, samples.samples)
         ),
         stand_in=dataset.identity.note,
         notes=predictor.notes,
     )
 
 
-def _answer(predictor: Predictor, dataset: Dataset, samples: Samples) -> np.ndarray:
+def answer_split(predictor: Predictor, dataset: Dataset, samples: Samples) -> np.ndarray:
     """Answers for a split, some rows in memory at a time."""
     if dataset.input.kind != "table":
         return predictor.predict(samples)

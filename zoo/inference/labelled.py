@@ -23,6 +23,10 @@ from zoo.inputs import encoding, open_table
 from zoo.registry import suggest
 
 SEPARATOR = "|"
+_SAID = {
+    **dict.fromkeys(("0", "0.0", "false", "no", "f", "n"), 0.0),
+    **dict.fromkeys(("1", "1.0", "true", "yes", "t", "y"), 1.0),
+}
 OnEvent = Callable[[str], None]
 
 
@@ -163,19 +167,31 @@ def read_targets(texts: Sequence[Sequence[str]], contract: Contract) -> tuple[np
     width = len(texts[0]) if texts else contract.outputs or 1
     values, wrong = np.zeros((len(texts), width)), dict[int, str]()
     for at in range(width):
-        values[:, at], bad = rows.convert([row[at] for row in texts], {"type": "number"}, ())
-        wrong.update({row: f"target {texts[row][at].strip()!r} is no finite number" for row in bad})
-    if contract.task == "multilabel":
-        wrong.update(
-            {int(row): "a label is not 0 or 1" for row in np.flatnonzero(~np.isin(values, (0, 1)).all(axis=1))}
-        )
-    return values, wrong
+        cells = [row[at].strip() for row in texts]
+        if contract.task == "multilabel":
+            said = [_SAID.get(cell.lower()) for cell in cells]
+            values[:, at] = [value or 0.0 for value in said]
+            wrong.update(
+                {row: f"label {cells[row]!r} is not 0 or 1" for row, value in enumerate(said) if value is None}
+            )
+        else:
+            values[:, at], bad = rows.convert(cells, {"type": "number", "decimal": _decimal(contract)}, ())
+            wrong.update({row: f"target {cells[row]!r} is no finite number" for row in bad})
+    return values, dict(sorted(wrong.items()))
+
+
+def _decimal(contract: Contract) -> str:
+    """The decimal mark of the table trained on: columns of one file have the same."""
+    columns = encoding(contract.describe()).get("columns") or ()
+    return "," if any(column.get("decimal") == "," for column in columns) else "."
 
 
 def _classes(texts: Sequence[str], labels: Sequence[str]) -> tuple[np.ndarray, dict[int, str]]:
     """Indices of labels; equal numbers are the same label however they are written."""
     index = {label: at for at, label in enumerate(labels)}
-    numbers = {number: at for at, label in enumerate(labels) if (number := _number(label)) is not None}
+    numbers: dict[float | None, int] = {
+        number: at for at, label in enumerate(labels) if (number := _number(label)) is not None
+    }
     found = [index.get(text, numbers.get(_number(text))) for text in texts]
     wrong = {
         at: f"label {texts[at]!r} is unknown to the model, which answers {rows.short(list(labels))}"
