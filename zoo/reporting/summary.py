@@ -14,6 +14,7 @@ _PEOPLE: Mapping[str, str] = {
     "mean": "the mean",
     "logistic": "the logistic model",
     "linear": "the linear model",
+    "gradient_boosting": "gradient boosting",
 }
 _METRICS: Mapping[str, str] = {
     "accuracy": "accuracy",

@@ -1,7 +1,7 @@
-"""What stands beside every result: the majority class or the mean, and a linear model.
+"""What stands beside every result: the majority class or the mean, a linear model, and on tables gradient boosting.
 
-scikit-learn's own models. A linear fit on pixels of a large set is cut to a bounded number of values; how many
-samples it saw is part of the result.
+scikit-learn's own models. A fit on a large set is cut to a bounded number of values; how many samples it saw is part
+of the result.
 """
 
 from __future__ import annotations
@@ -18,7 +18,12 @@ from zoo.data.dataset import Dataset, Split
 MAX_VALUES = 20_000_000
 """Samples times columns that the linear model is fitted on at most: about three seconds."""
 
+BOOSTED_VALUES = 5_000_000
+"""Samples times columns times outputs that gradient boosting is fitted on at most: some seconds."""
+
 ITERATIONS = 100
+
+Predict = Callable[[np.ndarray], np.ndarray]
 
 
 def baselines(dataset: Dataset, *, seed: int) -> dict[str, dict[str, float]]:
@@ -32,18 +37,24 @@ def baselines(dataset: Dataset, *, seed: int) -> dict[str, dict[str, float]]:
 
     task = dataset.output.task
     columns = int(np.prod(dataset.input.shape))
+    outputs = dataset.output.shape[-1]
     chosen = _subset(len(dataset.train), columns, seed)
     targets, truth = dataset.train.targets, dataset.test.targets
     trivial = "mean" if task == "regression" else "majority"
     linear = "linear" if task == "regression" else "logistic"
     with threadpool_limits(1):  # more BLAS threads are slower at these shapes, and would take cores from training
         rows = _rows(dataset, dataset.train.take(chosen))
-        predict = _linear(task, rows, targets[chosen], classes=dataset.output.shape[-1])
-        outputs = np.concatenate([predict(part) for part in _parts(dataset, dataset.test, columns)])
-    results = {
-        trivial: (_trivial(task, targets, len(truth), dataset.output.shape[-1]), len(targets)),
-        linear: (outputs, len(chosen)),
-    }
+        fitted = {linear: (_linear(task, rows, targets[chosen], classes=outputs), len(chosen))}
+        if dataset.input.kind == "table":
+            seen = _subset(len(chosen), columns * outputs, seed, BOOSTED_VALUES)
+            boosted = _boosting(task, rows[seen], targets[chosen][seen], classes=outputs, seed=seed)
+            fitted["gradient_boosting"] = (boosted, len(seen))
+        answers: dict[str, list[np.ndarray]] = {name: [] for name in fitted}
+        for part in _parts(dataset, dataset.test, columns):
+            for name, (predict, _) in fitted.items():
+                answers[name].append(predict(part))
+    results = {trivial: (_trivial(task, targets, len(truth), outputs), len(targets))}
+    results |= {name: (np.concatenate(answers[name]), count) for name, (_, count) in fitted.items()}
     return {
         name: {**metrics.evaluate(task, truth, found), "samples": count} for name, (found, count) in results.items()
     }
@@ -62,9 +73,9 @@ def _parts(dataset: Dataset, split: Split, columns: int) -> Iterator[np.ndarray]
         yield _rows(dataset, split.take(np.arange(start, min(start + size, len(split)))))
 
 
-def _subset(samples: int, columns: int, seed: int) -> np.ndarray:
-    """Indices of as many samples as fit the bound, in a seeded order."""
-    limit = max(MAX_VALUES // columns, 100)
+def _subset(samples: int, columns: int, seed: int, values: int = MAX_VALUES) -> np.ndarray:
+    """Indices of as many samples as fit the bound, ascending, drawn by the seed."""
+    limit = max(values // columns, 100)
     order = np.random.default_rng((seed, 1)).permutation(samples)
     return np.sort(order[:limit])
 
@@ -80,7 +91,7 @@ def _trivial(task: str, targets: np.ndarray, count: int, outputs: int) -> np.nda
     return np.tile(answer, (count, 1))
 
 
-def _linear(task: str, rows: np.ndarray, targets: np.ndarray, *, classes: int) -> Callable[[np.ndarray], np.ndarray]:
+def _linear(task: str, rows: np.ndarray, targets: np.ndarray, *, classes: int) -> Predict:
     """Fits the linear model; the function answers for rows, its outputs shaped as the network's."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression, Ridge
@@ -96,13 +107,35 @@ def _linear(task: str, rows: np.ndarray, targets: np.ndarray, *, classes: int) -
             model = OneVsRestClassifier(LogisticRegression(max_iter=ITERATIONS)).fit(rows, targets)
             return lambda test: np.asarray(model.predict_proba(test))
         model = LogisticRegression(max_iter=ITERATIONS).fit(rows, targets)
+    return lambda test: _probabilities(model, test, task, classes)
 
-    def answer(test: np.ndarray) -> np.ndarray:
-        found = model.predict_proba(test)
-        if task == "binary":
-            return np.asarray(found[:, 1:])
-        outputs = np.zeros((len(test), classes))
-        outputs[:, model.classes_.astype(int)] = found
-        return outputs
 
-    return answer
+def _boosting(task: str, rows: np.ndarray, targets: np.ndarray, *, classes: int, seed: int) -> Predict:
+    """Fits trees, one model an output where there are several; as `_linear`."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    if task in ("binary", "multiclass"):
+        model = HistGradientBoostingClassifier(random_state=seed).fit(rows, targets)
+        return lambda test: _probabilities(model, test, task, classes)
+    columns = targets.reshape(len(targets), -1).T
+    if task == "regression":
+        models = [HistGradientBoostingRegressor(random_state=seed).fit(rows, column) for column in columns]
+        return lambda test: np.stack([model.predict(test) for model in models], axis=1)
+    # A label that no row, or every row, of those drawn has is always answered so.
+    labels = [
+        HistGradientBoostingClassifier(random_state=seed).fit(rows, column) if np.ptp(column) else float(column[0])
+        for column in columns
+    ]
+    return lambda test: np.stack(
+        [np.full(len(test), one) if isinstance(one, float) else one.predict_proba(test)[:, 1] for one in labels], axis=1
+    )
+
+
+def _probabilities(model: Any, test: np.ndarray, task: str, classes: int) -> np.ndarray:
+    """A classifier's probabilities, shaped as the network's; a class that it never saw has none."""
+    found = model.predict_proba(test)
+    if task == "binary":
+        return np.asarray(found[:, 1:])
+    outputs = np.zeros((len(test), classes))
+    outputs[:, model.classes_.astype(int)] = found
+    return outputs

@@ -78,6 +78,7 @@ class Session:
         return self.run
 
     def _submit_baselines(self, pool: ThreadPoolExecutor) -> Future[dict[str, dict[str, float]]]:
+        import sklearn.ensemble
         import sklearn.linear_model  # noqa: F401  # here: two threads importing at once can meet half-made modules
 
         return pool.submit(baselines, self.dataset, seed=self.config.training.seed)

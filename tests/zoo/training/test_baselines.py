@@ -7,14 +7,14 @@ from zoo.training.baselines import baselines
 
 def test_classification_stands_beside_the_majority_and_a_logistic_model():
     found = baselines(data.load("wine", seed=0), seed=0)
-    assert set(found) == {"majority", "logistic"}
+    assert set(found) == {"majority", "logistic", "gradient_boosting"}
     assert found["majority"]["accuracy"] < 0.5
     assert found["logistic"]["accuracy"] > 0.9
 
 
 def test_regression_stands_beside_the_mean_and_a_linear_model():
     found = baselines(data.load("diabetes", seed=0), seed=0)
-    assert set(found) == {"mean", "linear"}
+    assert set(found) == {"mean", "linear", "gradient_boosting"}
     assert found["mean"]["r2"] == pytest.approx(0.0, abs=0.05)
     assert found["linear"]["r2"] > 0.3
     assert found["linear"]["mae"] < found["mean"]["mae"]
