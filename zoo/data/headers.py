@@ -64,9 +64,13 @@ def _read(file: Path) -> Header | str:
             return f"{file} is empty (0 bytes); replace or remove it"
         with Image.open(file) as image:
             width, height = image.size
-            if image.getexif().get(_ORIENTATION) in _TURNED:
+            if width * height > LARGEST_PIXELS:
+                found = f"{width:,} x {height:,} pixels; expected at most {LARGEST_PIXELS:,}, make it smaller"
+                return f"{file} is too large, {found}"
+            # Without this look Pillow would decode a whole PNG in search of EXIF data.
+            if (image.format != "PNG" or "exif" in image.info) and image.getexif().get(_ORIENTATION) in _TURNED:
                 width, height = height, width
-            header = Header(image.format or "", image.mode, width, height)
+            return Header(image.format or "", image.mode, width, height)
     except UnidentifiedImageError:
         return f"{file} is no image, whatever its name says{_looks_like(file)}; replace or remove it"
     except Image.DecompressionBombError:
@@ -75,11 +79,6 @@ def _read(file: Path) -> Header | str:
         return f"{file} cannot be read: {error.strerror}; see its permissions"
     except Exception as error:  # noqa: BLE001  # Pillow raises anything over damaged bytes
         return f"{file} is damaged: {one_line(error)}; replace or remove it"
-    if width * height > LARGEST_PIXELS:
-        return (
-            f"{file} is too large, {width:,} x {height:,} pixels; expected at most {LARGEST_PIXELS:,}, make it smaller"
-        )
-    return header
 
 
 def _looks_like(file: Path) -> str:

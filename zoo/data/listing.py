@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zoo.data.findings import Finding
-from zoo.device import IMAGE_SUFFIXES
+from zoo.inputs import IMAGE_SUFFIXES
 
 SPLIT_NAMES: Mapping[str, int] = {
     "train": 0,
