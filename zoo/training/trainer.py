@@ -101,18 +101,48 @@ def train(
     dataset = load_data(config, on_event)
     on_event(Message(_described(dataset)))
     config = resolve(config, dataset, loss, on_event)
-    builder = get_builder(config.builder)
-    builder.check_fits(dataset.input, dataset.output)
-    if "tensorflow" in sys.modules:
-        use_threads(config.training.threads)
     if resumed and resumed.manifest.data.get("sha256") != dataset.identity.sha256:
         raise DataError(
             f"{config.dataset!r} is not the data that {resumed.path} was trained on; fetch those, or train anew"
         )
-    run = resumed or create_run(Path(out), config, dataset)
-    session = Session(config, builder, dataset, run, on_event, tuple(callbacks), loss, tuple(metrics))
+    own = {"callbacks": tuple(callbacks), "loss": loss, "metrics": tuple(metrics)}
+    return train_on(dataset, config, began, run=resumed, out=Path(out), on_event=on_event, **own)
+
+
+def train_on(
+    dataset: Dataset,
+    config: RunConfig,
+    began: float,
+    *,
+    run: Run | None,
+    out: Path,
+    on_event: Listener,
+    callbacks: tuple[Any, ...] = (),
+    loss: Any = None,
+    metrics: tuple[Any, ...] = (),
+) -> Run:
+    """Trains on data at hand.
+
+    Args:
+        dataset: Loaded and split as `config` says.
+        config: Resolved for the data.
+        began: `time.monotonic` at the start.
+        run: An unfinished one to go on with; None makes a new one in `out`.
+        out: Folder of all runs.
+        on_event: As for `train`, as is what is raised.
+        callbacks: As for `train`.
+        loss: A Keras loss, or None for the configured one.
+        metrics: As for `train`.
+    """
+    builder = get_builder(config.builder)
+    builder.check_fits(dataset.input, dataset.output)
+    if "tensorflow" in sys.modules:
+        use_threads(config.training.threads)
+    going_on = run is not None
+    run = run or create_run(out, config, dataset)
+    session = Session(config, builder, dataset, run, on_event, callbacks, loss, metrics)
     with locked(run.path):
-        return session.carry_out(began, resume=resumed is not None)
+        return session.carry_out(began, resume=going_on)
 
 
 def _unfinished(resume: Run | Path | str, root: Path) -> Run:
