@@ -59,9 +59,9 @@ def read_arrays(request: Request) -> Reading:
     config, path = request.config, request.path
     _check_options(config)
     arrays, findings = open_archive(path)
-    parts, wrong = _parts(path, arrays, config)
+    parts, wrong = ([], []) if findings else _parts(path, arrays, config)
     findings += wrong
-    if config.test_data:
+    if config.test_data and not findings:
         tests, wrong = _test_parts(Path(config.test_data).absolute(), config, parts)
         parts, findings = [*parts, *tests], [*findings, *wrong]
     facts: dict[str, Any] = {

@@ -142,7 +142,7 @@ def _open(folder: Path, shape: tuple[int, int, int]) -> _Held | None:
             sha256=tuple(index["sha256"].tolist()),
             problems=tuple(index["problems"].tolist()),
         )
-    except (OSError, ValueError, KeyError, DataError):
+    except (OSError, ValueError, KeyError, EOFError, DataError):
         return None  # it is made anew
     whole = isinstance(samples, np.memmap) and samples.shape == (len(held.signatures), *shape)
     return held if whole else None
