@@ -348,7 +348,7 @@ def _from_recipe(card: RecipeCard) -> dict[str, Any]:
 
 def _from_file(path: Path) -> dict[str, Any]:
     """A TOML file over the recipe it names, if it names one."""
-    content = _read_toml(path)
+    content = read_toml(path)
     tables = {name: content.pop(name, {}) for name in ("data", "hyperparameters", "training")}
     for name, table in tables.items():
         if not isinstance(table, dict):
@@ -392,7 +392,8 @@ def _check_text(path: Path, key: str, value: object) -> None:
         raise UsageError(f'{path}: {key} = {value!r} is not text; expected a name, such as {key} = "{EXAMPLES[key]}"')
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file; a UsageError says why there is none."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "verify": "zoo.cli.verify",
     "bench": "zoo.cli.bench",
     "study": "zoo.cli.study",
+    "run": "zoo.cli.run",
     "report": "zoo.cli.report",
     "doctor": "zoo.cli.doctor",
 }
