@@ -182,3 +182,28 @@ def test_a_folder_is_no_recipe(tmp_path):
 def test_an_empty_name_is_refused(target, options, match):
     with pytest.raises(UsageError, match=match):
         configure(target, **options)
+
+
+def test_a_builder_recommends_only_what_nobody_gave():
+    from zoo.cards import InputSpec, OutputSpec
+
+    photos = InputSpec(shape=(96, 96, 3), kind="image")
+    classes = OutputSpec(task="multiclass", shape=(5,))
+
+    def recommended(target, samples=864, **given):
+        return configure(target, given, data="digits").recommended(photos, classes, samples)
+
+    assert recommended("convnet") == {
+        "blocks": 3,
+        "dropout": 0.3,
+        "batch_size": 32,
+        "epochs": 22,
+        "learning_rate": 0.005,
+        "schedule": "onecycle",
+    }
+    assert recommended("convnet", samples=60_000)["batch_size"] == 128
+    assert recommended("convnet", samples=60_000)["epochs"] == 5
+    assert "epochs" not in recommended("convnet", epochs=3)
+    assert "learning_rate" not in recommended("convnet", schedule="constant")
+    assert "learning_rate" not in recommended("convnet", optimizer="sgd")
+    assert recommended("mnist-cnn") == {}

@@ -38,7 +38,7 @@ def baselines(dataset: Dataset, *, seed: int) -> dict[str, dict[str, float]]:
     task = dataset.output.task
     columns = int(np.prod(dataset.input.shape))
     outputs = dataset.output.shape[-1]
-    chosen = _subset(len(dataset.train), columns, seed)
+    chosen = _subset(len(dataset.train), columns, seed, MAX_VALUES)
     targets, truth = dataset.train.targets, dataset.test.targets
     trivial = "mean" if task == "regression" else "majority"
     linear = "linear" if task == "regression" else "logistic"
@@ -73,7 +73,7 @@ def _parts(dataset: Dataset, split: Split, columns: int) -> Iterator[np.ndarray]
         yield _rows(dataset, split.take(np.arange(start, min(start + size, len(split)))))
 
 
-def _subset(samples: int, columns: int, seed: int, values: int = MAX_VALUES) -> np.ndarray:
+def _subset(samples: int, columns: int, seed: int, values: int) -> np.ndarray:
     """Indices of as many samples as fit the bound, ascending, drawn by the seed."""
     limit = max(values // columns, 100)
     order = np.random.default_rng((seed, 1)).permutation(samples)

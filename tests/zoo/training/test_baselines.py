@@ -38,3 +38,14 @@ def test_multilabel_is_measured_per_label():
     )
     found = baselines(data.prepare(raw, "made", seed=0), seed=0)
     assert found["logistic"]["macro_f1"] > 0.9
+
+
+def test_a_large_set_is_fitted_on_a_part_and_measured_in_parts(monkeypatch):
+    from zoo.training import baselines as module
+
+    whole = baselines(data.load("digits", seed=0), seed=0)
+    monkeypatch.setattr(module, "MAX_VALUES", 64 * 300)
+    found = baselines(data.load("digits", seed=0), seed=0)
+    assert whole["logistic"]["samples"] > 1000
+    assert found["logistic"]["samples"] == 300
+    assert whole["logistic"]["accuracy"] > found["logistic"]["accuracy"] > 0.85

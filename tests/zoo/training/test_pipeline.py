@@ -41,3 +41,22 @@ def test_balanced_classes_weigh_the_same_in_all():
     weights = class_weights(targets, 2)
     assert weights[targets == 0].sum() == pytest.approx(weights[targets == 1].sum())
     assert weights.mean() == pytest.approx(1.0)
+
+
+def test_inputs_on_disk_come_in_the_same_batches_as_those_in_memory(tmp_path):
+    from zoo.data.dataset import ModelInputs, Selection
+
+    pixels = np.random.default_rng(0).integers(0, 256, (23, 4, 4, 3), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", pixels)
+    chosen = np.random.default_rng(1).permutation(23)[:17]
+    on_disk = Selection(np.load(tmp_path / "x.npy", mmap_mode="r"), chosen)
+    inputs = ModelInputs(on_disk, [{"step": "image", "height": 4, "width": 4, "channels": 3}])
+    targets = np.arange(17, dtype=np.float32)[:, None]
+    order = EpochOrder(seed=5, samples=17)
+    given = {"batch_size": 5, "order": order, "weights": np.ones(17, np.float32)}
+    held, made = batches(pixels[chosen], targets, **given), batches(inputs, targets, **given)
+    assert held.element_spec == made.element_spec
+    for epoch in (0, 1):
+        order.epoch = epoch
+        for one, other in zip(epoch_of(held), epoch_of(made), strict=True):
+            assert all((left == right).all() for left, right in zip(one, other, strict=True))
