@@ -186,11 +186,14 @@ def image_files(folder: Path, tell: Callable[[str], None]) -> list[Path]:
 
 def _images(items: Sequence[Item], contract: Contract) -> Iterator[Chunk]:
     """Images decoded by several threads, a few ahead of where they are needed, in order."""
+    from threadpoolctl import threadpool_limits
+
     workers = cpu_count()
     waiting: deque[tuple[str, Future[np.ndarray]]] = deque()
     ready: list[tuple[str, Future[np.ndarray]]] = []
     pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
-    with warnings.catch_warnings(), contextlib.ExitStack() as stack:
+    # Each thread multiplies alone: more BLAS threads would only fight for the cores.
+    with threadpool_limits(1), warnings.catch_warnings(), contextlib.ExitStack() as stack:
         warnings.simplefilter("ignore")  # Pillow's, of odd metadata
         stack.callback(pool.shutdown, cancel_futures=True)
         for item in items:
