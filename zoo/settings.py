@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-_CHATTER = re.compile(rb"WARNING: All log messages before absl::InitializeLog|[IWE]0000 ")
+_CHATTER = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog|[IWE]0000 |To enable the following instructions: "
+)
 
 
 def home() -> Path:
@@ -23,25 +28,36 @@ def data_folders() -> tuple[Path, ...]:
 
 
 def quiet_tensorflow() -> None:
-    """Imports TensorFlow without its start-up chatter, unless the user chose a level of `$TF_CPP_MIN_LOG_LEVEL`.
+    """Imports TensorFlow without its start-up chatter, unless the user chose a level of `$TF_CPP_MIN_LOG_LEVEL`."""
+    if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    with without_chatter():
+        importlib.import_module("tensorflow")
+
+
+@contextmanager
+def without_chatter() -> Iterator[None]:
+    """Keeps TensorFlow's start-up chatter from standard error where the block imports it.
 
     TensorFlow 2.21 logs to file descriptor 2 before it reads any log level, so the descriptor is held while the import
     and the look for devices run; what is not that chatter is passed on.
     """
     if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        yield
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     try:
         kept = os.dup(2)
     except OSError:  # standard error is closed: nobody would see the chatter
+        yield
         return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
-            import tensorflow as tf
-
-            tf.config.list_physical_devices()
+            yield
+            if "tensorflow" in sys.modules:
+                sys.modules["tensorflow"].config.list_physical_devices()
         finally:
             sys.stderr.flush()
             os.dup2(kept, 2)
@@ -49,6 +65,8 @@ def quiet_tensorflow() -> None:
             held.seek(0)
             lines = held.read().splitlines(keepends=True)
             os.write(2, b"".join(line for line in lines if not _CHATTER.match(line)))
+            if "tensorflow" not in sys.modules:
+                del os.environ["TF_CPP_MIN_LOG_LEVEL"]  # whoever imports it later finds things as they were
 
 
 def cpu_count() -> int:

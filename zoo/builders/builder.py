@@ -12,6 +12,7 @@ from zoo.cards import KINDS, TASKS, InputSpec, Kind, ModelCard, OutputSpec, Task
 from zoo.errors import ModelError, UsageError, ZooError
 from zoo.hyperparameters import Hyperparameter, Value, resolve
 from zoo.registry import Registry, blame, is_library, load_object
+from zoo.settings import without_chatter
 
 Recommend = Callable[[InputSpec, OutputSpec, int], Mapping[str, object]]
 """From what goes in, what comes out and the number of training samples to knobs that suit them."""
@@ -172,7 +173,8 @@ def get_builder(name: str, folder: str = "") -> Builder:
     Raises:
         UsageError: Unknown name, or an object that is no builder.
     """
-    found: Any = load_object(name, folder) if ":" in name else BUILDERS.get(name)
+    with without_chatter():  # a user's own module may import Keras
+        found: Any = load_object(name, folder) if ":" in name else BUILDERS.get(name)
     if isinstance(found, Builder):
         return found
     if not callable(found):

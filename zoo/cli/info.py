@@ -16,19 +16,20 @@ if TYPE_CHECKING:
 
 
 @click.command("info")
-@click.argument("name")
+@click.argument("name", metavar="NAME|FILE.toml")
 @json_option
 def command(name: str, as_json: bool) -> None:
-    """Show one recipe or builder: architecture, every knob with its value and range, data, measured figures.
+    """Show one recipe, builder or TOML file: architecture, every knob with its value and range, data, figures.
 
     \b
     Example:
       zoo info mnist-cnn
       zoo info recurrent --json
+      zoo info wine.toml
     """
     from zoo.catalog import RECIPES
 
-    value = _recipe(name) if name in RECIPES else _builder(name)
+    value = _file(name) if name.endswith(".toml") else _recipe(name) if name in RECIPES else _builder(name)
     emit(value, _page(value), as_json=as_json)
 
 
@@ -61,6 +62,35 @@ def _recipe(name: str) -> dict[str, Any]:
         "training": _knobs(TRAINING, asdict(config.training)),
         "splits": _knobs(DATA, asdict(config.data)),
         "measured": measured().get(name),
+    }
+
+
+def _file(name: str) -> dict[str, Any]:
+    """A recipe of the user's own: what the file says, over the defaults."""
+    from pathlib import Path
+
+    from zoo.builders import get_builder
+    from zoo.config import TRAINING, configure, read_toml
+    from zoo.data.options import DATA
+    from zoo.deployment import read_deployment
+
+    config = configure(name)
+    deployment = read_deployment(Path(name), read_toml(Path(name)))
+    card = get_builder(config.builder).card
+    return {
+        "name": config.name,
+        "file": Path(name).absolute(),
+        "architecture": card.summary,
+        "builder": config.builder,
+        "recipe": config.recipe,
+        "paper": card.paper,
+        "year": card.year,
+        "dataset": config.dataset,
+        "hyperparameters": _knobs(card.hyperparameters, config.hyperparameters),
+        "training": _knobs(TRAINING, asdict(config.training)),
+        "splits": _knobs(DATA, asdict(config.data)),
+        "exports": [wish.name for wish in deployment.exports],
+        "require": {requirement.key: requirement.limit for requirement in deployment.requirements},
     }
 
 
@@ -103,7 +133,8 @@ def _knobs(declared: Iterable[Hyperparameter], values: Mapping[str, Any]) -> lis
 
 def _page(value: Mapping[str, Any]) -> str:
     lines = [f"{value['name']}: {value.get('summary') or value['architecture']}", ""]
-    facts = [(key, str(value[key])) for key in ("family", "task", "dataset", "architecture") if value.get(key)]
+    plain = ("family", "task", "builder", "recipe", "dataset", "architecture")
+    facts = [(key, str(value[key])) for key in plain if value.get(key)]
     if value.get("paper"):
         facts.append(("paper", f"{value['paper']}{', ' + str(value['year']) if value['year'] else ''}"))
     if "kinds" in value:
@@ -111,6 +142,10 @@ def _page(value: Mapping[str, Any]) -> str:
     if "data" in value:
         data = value["data"]
         facts += [("data", f"{data['samples']:,} samples, {data['source']}"), ("licence", data["licence"])]
+    if value.get("exports"):
+        facts.append(("exports", ", ".join(value["exports"])))
+    if value.get("require"):
+        facts.append(("requires", ", ".join(f"{key} {limit:g}" for key, limit in value["require"].items())))
     measured = value.get("measured")
     if measured:
         figures = ", ".join(f"{name} {figure:.4f}" for name, figure in measured["metrics"].items())
@@ -124,6 +159,8 @@ def _page(value: Mapping[str, Any]) -> str:
             rows += [(k["name"], _text(k["value"]), k["range"], k["help"]) for k in value[section]]
             lines += ["", section, aligned(rows)]
     example = value["name"] if "family" in value else f"{value['name']} --data NAME"
+    if "file" in value:
+        example = f"'{value['file']}'"
     return "\n".join([*lines, "", f"change one: zoo train {example} --set KEY=VALUE"])
 
 
