@@ -131,3 +131,30 @@ def image_run(tmp_path_factory: pytest.TempPathFactory, keras: Any) -> runs.Run:
     step = {"step": "image", "height": 8, "width": 8, "channels": 1}
     content = contract((8, 8, 1), "multiclass", ["nw", "ne", "sw", "se"], [step])
     return write_run(tmp_path_factory.mktemp("images in a folder"), "quarters-cnn", model, content, raw, targets)
+
+
+@pytest.fixture(scope="session")
+def mixed_run(tmp_path_factory: pytest.TempPathFactory, keras: Any) -> runs.Run:
+    """A run on a table of a number with gaps, a category and a date, for two classes."""
+    generator = np.random.default_rng(6)
+    raw = np.stack([generator.normal(50, 20, 120), generator.integers(0, 3, 120), generator.uniform(0, 900, 120)], 1)
+    raw[::9, 0] = np.nan
+    schema = [
+        {"name": "size", "type": "number"},
+        {"name": "colour", "type": "category", "values": ["red", "green", "dark, blue"]},
+        {"name": "sold", "type": "date", "formats": ["iso"]},
+    ]
+    encode = preprocessing.fit_encode(schema, raw, ["?"])
+    features = preprocessing.encode(raw, encode)
+    steps = [encode, preprocessing.fit_standardise(features)]
+    model = keras.Sequential(
+        [
+            keras.Input((features.shape[1],)),
+            keras.layers.Dense(4, activation="tanh"),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    targets = (model.predict(preprocessing.apply(steps, raw), verbose=0)[:, 0] > 0.5).astype(int)
+    content = contract((features.shape[1],), "binary", ["no", "yes"], steps, target=["sick"])
+    content["input"]["columns"] = [column["name"] for column in schema]
+    return write_run(tmp_path_factory.mktemp("mixed table"), "mixed-mlp", model, content, raw, targets)

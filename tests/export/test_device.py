@@ -19,6 +19,7 @@ from export.bundle import PROGRAM
 from export.child import Child
 from tests.export.conftest import MakeRun
 from zoo import device, runs
+from zoo.inference import Inputs, Job, Predictor, write_csv
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,36 @@ def test_unusable_rows_name_the_place_and_exit_3(
     assert answer["exit_code"] == 3
     assert done.stderr.startswith("predict.py: ")
     assert done.stderr.count("\n") == 1
+
+
+MIXED_ROWS = """sick,sold,id,size,colour
+yes,1970-03-01,1,40,red
+no,1971-01-01T12:00,2,,"dark, blue"
+,1970-08-09,3,?,pink
+no,,4,1e2,
+"""
+
+
+@pytest.mark.parametrize("mode", ["float32", "int8"])
+def test_a_mixed_table_is_answered_alike_by_run_bundle_and_program(
+    mixed_run: runs.Run, child: Child, tmp_path: Path, mode: str
+) -> None:
+    bundle = export.export_model(mixed_run, quantize=mode, max_drop=50, out=tmp_path / "a bundle", child=child)
+    path = tmp_path / "new rows.csv"
+    path.write_text(MIXED_ROWS, encoding="utf-8")
+    written = {}
+    for name, artifact in (("run", mixed_run.path), ("bundle", bundle.path)):
+        predictor = Predictor.open(artifact)
+        job = Job(predictor, Inputs([path], predictor.contract))
+        summary = write_csv(job, tmp_path / f"{name}.csv")
+        assert (summary.unseen, summary.imputed) == ({"colour": 1}, {"size": 2, "colour": 1, "sold": 1})
+        assert summary.extra == ("id",)
+        written[name] = (tmp_path / f"{name}.csv").read_bytes()
+    done = run(bundle, path, "--out", tmp_path / "program.csv")
+    assert (done.returncode, done.stderr) == (0, f"{path}: columns not used: id\n")
+    assert (tmp_path / "program.csv").read_bytes() == written["bundle"]
+    scores = [[float(line.split(b",")[-1]) for line in text.splitlines()[1:]] for text in written.values()]
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-5 if mode == "float32" else 0.05)
 
 
 def test_binary_answers_give_the_probability_of_the_label_named(binary: export.Bundle, tmp_path: Path) -> None:
