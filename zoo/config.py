@@ -17,7 +17,7 @@ from zoo.builders.builder import source_folder
 from zoo.cards import InputSpec, OutputSpec, RecipeCard, Task
 from zoo.catalog import RECIPES
 from zoo.data.options import DATA, DataConfig
-from zoo.data.references import data_stem, resolve_reference
+from zoo.data.references import data_stem, resolve_indices, resolve_reference
 from zoo.deployment import read_deployment
 from zoo.errors import UsageError
 from zoo.hyperparameters import Hyperparameter, Value, choice, flag, integer, knob_field, real, resolve
@@ -295,6 +295,7 @@ def configure(
         layers[knobs[key]][key] = value
     if layers["data"].get("test_data"):
         layers["data"]["test_data"] = resolve_reference(str(layers["data"]["test_data"]))
+    layers["data"] = resolve_indices(layers["data"])
     stem = data_stem(layers["dataset"])
     default = layers["recipe"] if layers["recipe"] and data is None else f"{builder.card.name.split(':')[-1]}-{stem}"
     return RunConfig(
@@ -384,6 +385,7 @@ def _take_paths(path: Path, data: dict[str, Any]) -> dict[str, str]:
         if data.get(key, "") != "":
             _check_text(path, key, data[key])
             data[key] = resolve_reference(data[key], path.absolute().parent)
+    data |= resolve_indices(data, path.absolute().parent)
     return {"dataset": data.pop("dataset")} if "dataset" in data else {}
 
 

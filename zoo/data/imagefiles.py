@@ -16,11 +16,13 @@ from zoo.data.decoding import Decoded, decode
 from zoo.data.findings import Finding
 from zoo.data.headers import Header, misnamed, read_headers
 from zoo.data.imagefolder import scan
-from zoo.data.imagelist import find_index, is_index, lists_images, read_list
+from zoo.data.imagelist import find_index, read_list
+from zoo.data.imagesheet import lists_images
 from zoo.data.labelling import Labelled, label
 from zoo.data.listing import Listing, counted, examples
 from zoo.data.options import DataConfig
 from zoo.data.own import Reading, Request
+from zoo.data.references import is_index, resolve_indices
 from zoo.errors import DataError, UsageError
 
 PLAIN_SIDE = 96
@@ -238,7 +240,7 @@ def _schema(request: Request, labelled: Labelled, shape: tuple[int, int, int]) -
     """What was given and what was inferred, so that new files do not change the model's input."""
     plain, config = DataConfig(), request.config
     options = {name: getattr(config, name) for name in vars(plain) if getattr(config, name) != getattr(plain, name)}
-    options |= {"task": labelled.task, "image_channels": shape[2]}
+    options = resolve_indices(options) | {"task": labelled.task, "image_channels": shape[2]}
     if shape[0] == shape[1]:
         options["image_size"] = shape[0]
     labels = () if labelled.task == "regression" else labelled.labels

@@ -4,67 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from zoo import rows
 from zoo.data.findings import Finding
 from zoo.data.imagefolder import group_of, walk
-from zoo.data.listing import SPLIT_NAMES, Entry, Listing, counted, is_image
+from zoo.data.imagesheet import Sheet, plain, read_sheet
+from zoo.data.listing import SPLIT_NAMES, Entry, Listing, counted
 from zoo.data.options import DataConfig
+from zoo.data.references import is_index
 from zoo.errors import DataError, UsageError
 from zoo.hyperparameters import split_names
-from zoo.registry import suggest
-
-LOOKED_AT = 20
-SUFFIXES = (".csv", ".tsv", ".txt")
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """The text of a table, whole.
-
-    Attributes:
-        paths: Index of the column of paths.
-        lines: Line of the file that each row begins on.
-    """
-
-    file: Path
-    header: tuple[str, ...]
-    paths: int
-    lines: tuple[int, ...]
-    rows: tuple[tuple[str, ...], ...]
-    findings: tuple[Finding, ...]
-
-    def column(self, name: str, option: str) -> int:
-        """Index of a column by name, or by a number that is no name.
-
-        Raises:
-            DataError: There is none.
-        """
-        if name in self.header:
-            return self.header.index(name)
-        try:
-            return range(len(self.header))[int(name)]
-        except (ValueError, IndexError):
-            near = suggest(name, self.header)
-            raise DataError(
-                f"{self.file} has no column {name!r}, named by {option}{near}; it has {', '.join(self.header)}"
-            ) from None
-
-
-def lists_images(path: Path) -> bool:
-    """Whether the first rows of a table name image files, at least one of which exists."""
-    try:
-        first = _records(path, LOOKED_AT + 1)
-    except DataError:
-        return False  # whoever reads it as a table says what is wrong with it
-    return _path_column(path.parent, [cells for _, cells in first]) is not None
-
-
-def is_index(how: str) -> bool:
-    """Whether `--label-from` or `--group-from` names a table."""
-    return how.lower().endswith(SUFFIXES)
 
 
 def read_list(file: Path, config: DataConfig, *, folder: Path | None = None, part: int = -1) -> Listing:
@@ -120,66 +70,11 @@ def read_list(file: Path, config: DataConfig, *, folder: Path | None = None, par
     )
 
 
-def read_sheet(file: Path, folder: Path) -> Sheet:
-    """Reads a table whose rows name images; ragged rows and a header twice are findings.
-
-    Raises:
-        DataError: It cannot be read, or no column names images.
-    """
-    records = _records(file)
-    position = _path_column(folder, [cells for _, cells in records[: LOOKED_AT + 1]])
-    if position is None:
-        position = _path_column(file.parent, [cells for _, cells in records[: LOOKED_AT + 1]])
-    if position is None:
-        raise DataError(f"{file} has no column that names image files in {folder}; expected paths relative to it")
-    headless = is_image(records[0][1][position])
-    header = tuple(cell.strip() for cell in records[0][1])
-    if headless:
-        header = tuple(f"column {at + 1}" for at in range(len(header)))
-    findings = [
-        Finding("error", f"{file}, line {records[0][0]}: the header has {name!r} more than once; rename one")
-        for name in sorted({name for name in header if header.count(name) > 1})
-    ]
-    if headless:
-        findings.append(Finding("note", f"{file} has no header; its columns are {', '.join(header)}"))
-    lines, cells = [], []
-    for line, record in records[0 if headless else 1 :]:
-        if len(record) != len(header):
-            findings.append(
-                Finding("error", f"{file}, line {line}: {len(record)} cells, expected {len(header)}; mend the line")
-            )
-            continue
-        lines.append(line)
-        cells.append(tuple(cell.strip() for cell in record))
-    return Sheet(file, header, position, tuple(lines), tuple(cells), tuple(findings))
-
-
-def _records(file: Path, count: int | None = None) -> list[tuple[int, list[str]]]:
-    with rows.open_text(file) as text:
-        delimiter = rows.find_delimiter(text.readline())
-        text.seek(0)
-        return list(islice(rows.records(text, file, delimiter), count))
-
-
-def _path_column(folder: Path, records: Sequence[Sequence[str]]) -> int | None:
-    """The column in which every cell but the header's names an image, and one of those exists."""
-    body = records[1:] if len(records) > 1 else records
-    for at in range(len(records[0]) if records else 0):
-        cells = [row[at].strip() for row in body if at < len(row) and row[at].strip()]
-        if cells and all(map(is_image, cells)) and any((folder / _plain(cell)).is_file() for cell in cells):
-            return at
-    return None
-
-
-def _plain(cell: str) -> str:
-    return cell.replace("\\", "/")
-
-
 def _find(cell: str, places: Sequence[Path], where: str) -> Path:
     if not cell:
         raise DataError(f"{where}: no path; expected that of an image")
     for place in places:
-        for written in (cell, _plain(cell)):
+        for written in (cell, plain(cell)):
             if (place / written).is_file():
                 return place / written
     raise DataError(f"{where}: {places[0] / cell} does not exist; correct the path or remove the line")
@@ -214,7 +109,7 @@ class _Groups:
     known: Mapping[str, str] | None = None
 
     def of(self, cells: Sequence[str], where: str) -> str:
-        name = _plain(cells[self.sheet.paths])
+        name = plain(cells[self.sheet.paths])
         if self.column is not None:
             found: str | None = cells[self.column]
         elif self.known is not None:
@@ -247,7 +142,7 @@ def read_pairs(file: Path, folder: Path) -> dict[str, str]:
     others = [at for at in range(len(sheet.header)) if at != sheet.paths]
     if len(others) != 1:
         raise DataError(f"{file} has columns {', '.join(sheet.header)}; expected paths and one other column")
-    return {_plain(cells[sheet.paths]): cells[others[0]] for cells in sheet.rows}
+    return {plain(cells[sheet.paths]): cells[others[0]] for cells in sheet.rows}
 
 
 def find_index(how: str, folder: Path, option: str) -> Path:

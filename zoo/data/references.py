@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from zoo.data.catalog import DATASETS
 from zoo.errors import DataError, UsageError
@@ -31,6 +33,27 @@ def resolve_reference(given: str, base: Path | None = None) -> str:
         f"data {given!r} is neither a known set nor a file or folder here{suggest(given, DATASETS.names())}; "
         "see: zoo data list"
     )
+
+
+def is_index(how: str) -> bool:
+    """Whether `label_from` or `group_from` names a table of paths rather than a folder, a column or an expression."""
+    return how.lower().endswith((".csv", ".tsv", ".txt"))
+
+
+def resolve_indices(options: Mapping[str, Any], base: Path | None = None) -> dict[str, Any]:
+    """The knobs of the data, tables that `label_from` and `group_from` name made absolute where they exist.
+
+    Args:
+        options: Knobs of `zoo.data.options.DataConfig`, by name.
+        base: Folder that relative paths start from; by default the current one.
+    """
+    resolved = dict(options)
+    for key in ("label_from", "group_from"):
+        how = str(resolved.get(key, ""))
+        path = (base or Path.cwd()) / Path(how).expanduser()
+        if is_index(how) and path.is_file():
+            resolved[key] = str(path.absolute())
+    return resolved
 
 
 def data_stem(reference: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import tomli_w
 
 from zoo.data.options import DATA
+from zoo.data.references import resolve_indices
 from zoo.errors import UsageError
 from zoo.registry import suggest
 from zoo.runs import write_text
@@ -62,7 +63,7 @@ def read_schema(file: Path) -> Schema:
             raise UsageError(f"{file}: unknown key {key!r}{suggest(key, KEYS)}; a data.toml has {', '.join(KEYS)}")
     if content.get("schema_version", SCHEMA_VERSION) != SCHEMA_VERSION or not isinstance(content.get("path"), str):
         raise UsageError(f"{file}: expected schema_version = {SCHEMA_VERSION} and path = a file or folder")
-    options, columns = dict(content.get("options", {})), content.get("columns", {})
+    options, columns = resolve_indices(content.get("options", {}), file.parent), content.get("columns", {})
     known = [knob.name for knob in DATA]
     for key in options:
         if key not in known:

@@ -1,6 +1,6 @@
 import pytest
 
-from zoo.data.references import data_stem, resolve_reference
+from zoo.data.references import data_stem, resolve_indices, resolve_reference
 from zoo.data.schema import Schema, read_schema, write_schema
 from zoo.errors import DataError, UsageError
 
@@ -67,3 +67,10 @@ def test_a_wrong_schema_is_refused_with_the_place(tmp_path, content, words):
     (tmp_path / "data.toml").write_text(content)
     with pytest.raises(UsageError, match=words):
         read_schema(tmp_path / "data.toml")
+
+
+def test_a_table_of_labels_is_absolute_and_an_expression_stays_as_it_is(tmp_path):
+    (tmp_path / "my labels.csv").write_text("path,label\n")
+    options = {"label_from": "my labels.csv", "group_from": "(.+)[.]csv", "task": "binary"}
+    assert resolve_indices(options, tmp_path) == {**options, "label_from": str(tmp_path / "my labels.csv")}
+    assert resolve_indices({"label_from": "none.csv"}, tmp_path) == {"label_from": "none.csv"}
