@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from export.benchmarking import benchmark as bench
     from export.benchmarking import benchmark as benchmark
     from export.bundle import Bundle as Bundle
     from export.exporting import export_model as export_model
@@ -25,14 +26,18 @@ _HOMES = {
     "verify": "export.verification",
 }
 
-__all__ = ["Bundle", "benchmark", "export_model", "to_saved_model", "to_tflite", "verify"]
+__all__ = ["Bundle", "bench", "benchmark", "export_model", "to_saved_model", "to_tflite", "verify"]
+
+
+_ALSO = {"bench": "benchmark"}  # the command's name
 
 
 def __getattr__(name: str) -> Any:
+    name = _ALSO.get(name, name)
     if name not in _HOMES:
         raise AttributeError(f"module 'export' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(_HOMES)
+    return sorted([*_HOMES, *_ALSO])

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from export.bundle import Bundle, model_bytes
+from export.sources import KERAS_FILES
 from zoo import runner, runs
 from zoo.errors import ModelError, UsageError
 
@@ -60,11 +61,12 @@ class Candidate:
     call: Callable[[], Any]
 
 
-def benchmark(artifacts: Sequence[Path | str], threads: int = 1, root: Path | str = "runs") -> list[Result]:
+def benchmark(artifacts: Any, threads: int = 1, root: Path | str = "runs") -> list[Result]:
     """Times artefacts in alternating rounds, so that all of them meet the same noise.
 
     Args:
-        artifacts: Bundles, .tflite files, runs (or their names under `root`), .keras files, SavedModel folders.
+        artifacts: Bundles, .tflite files, runs (or their names under `root`), .keras files, SavedModel folders, or
+            built Keras models in memory; one of them, or a sequence.
         threads: Threads of each interpreter.
         root: Where runs are looked up by name.
 
@@ -75,12 +77,14 @@ def benchmark(artifacts: Sequence[Path | str], threads: int = 1, root: Path | st
         UsageError: An artefact that is none of these.
         ModelError: A damaged one.
     """
+    if isinstance(artifacts, (str, Path, Bundle, runs.Run)) or callable(artifacts):
+        artifacts = [artifacts]
     if not artifacts:
         raise UsageError("no artefacts to measure; give bundles, .tflite or .keras files, SavedModels or runs")
     if threads < 1:
         raise UsageError(f"{threads} threads are not possible; give 1 or more")
     found = [_locate(artifact, Path(root)) for artifact in artifacts]
-    files = [model for _, model in found if model.suffix == ".tflite"]
+    files = [model for _, model in found if isinstance(model, Path) and model.suffix == ".tflite"]
     with ThreadPoolExecutor(max_workers=2) as pool:  # each probe is a process of its own
         probes = dict(zip(files, pool.map(runner.probe, files), strict=True))
     candidates = [_load(artifact, model, threads, probes) for artifact, model in found]
@@ -88,8 +92,14 @@ def benchmark(artifacts: Sequence[Path | str], threads: int = 1, root: Path | st
     return [_result(candidate, calls) for candidate, calls in zip(candidates, times, strict=True)]
 
 
-def _locate(artifact: Path | str, root: Path) -> tuple[Path, Path]:
-    """The artefact's own path and the model in it: a .tflite or .keras file, or a SavedModel's folder."""
+def _locate(artifact: Any, root: Path) -> tuple[Path, Any]:
+    """The artefact's own path and the model in it: a .tflite or .keras file, a SavedModel's folder, or what it is."""
+    if isinstance(artifact, (Bundle, runs.Run)):
+        artifact = artifact.path
+    if not isinstance(artifact, (str, Path)):
+        if not (callable(artifact) and hasattr(artifact, "name")):
+            raise UsageError(f"a {type(artifact).__name__} cannot be measured; give a path, a bundle or a Keras model")
+        return Path(artifact.name), artifact
     path = Path(artifact).absolute()
     if (path / runs.BUNDLE_MANIFEST).is_file():
         bundle = Bundle(path)
@@ -97,7 +107,7 @@ def _locate(artifact: Path | str, root: Path) -> tuple[Path, Path]:
         return path, bundle.model
     if (path / "saved_model.pb").is_file():
         return path, path
-    if path.suffix in (".tflite", ".keras"):
+    if path.suffix in (".tflite", *KERAS_FILES):
         if not path.is_file():
             raise ModelError(f"{path} is missing; expected a {path.suffix} file")
         return path, path
@@ -105,12 +115,12 @@ def _locate(artifact: Path | str, root: Path) -> tuple[Path, Path]:
     return run.path, run.path / runs.MODEL
 
 
-def _load(artifact: Path, model: Path, threads: int, probes: dict[Path, dict[str, Any]]) -> Candidate:
-    if model.suffix == ".tflite":
+def _load(artifact: Path, model: Any, threads: int, probes: dict[Path, dict[str, Any]]) -> Candidate:
+    if isinstance(model, Path) and model.suffix == ".tflite":
         return _load_tflite(artifact, model, threads, probes[model])
     used = _set_threads(threads)
     before = runner.anonymous_memory()
-    call = _keras_call(model) if model.is_file() else _saved_model_call(model)
+    call = _saved_model_call(model) if isinstance(model, Path) and model.is_dir() else _keras_call(model)
     call()
     after = runner.anonymous_memory()
     memory = None if before is None or after is None else max(after - before, 0)
@@ -124,14 +134,16 @@ def _load(artifact: Path, model: Path, threads: int, probes: dict[Path, dict[str
     )
 
 
-def _size(artifact: Path, model: Path) -> int:
-    """Of a bundle as it says itself: a SavedModel bundle holds other files too."""
+def _size(artifact: Path, model: Any) -> int:
+    """Of a bundle as it says itself: a SavedModel bundle holds other files too; of a model in memory its weights."""
+    if not isinstance(model, Path):
+        return sum(int(np.asarray(weight).nbytes) for weight in model.weights)
     return Bundle(artifact).bytes if (artifact / runs.BUNDLE_MANIFEST).is_file() else model_bytes(model)
 
 
 def _load_tflite(artifact: Path, path: Path, threads: int, probe: dict[str, Any]) -> Candidate:
     model = runner.TFLiteModel(path, threads=threads)
-    sample = model.quantise(_random_sample(model.input_shape))
+    sample = model.example()
     return Candidate(
         artifact=artifact,
         runtime=model.runtime,
@@ -140,10 +152,6 @@ def _load_tflite(artifact: Path, path: Path, threads: int, probe: dict[str, Any]
         memory_bytes=probe["memory_bytes"],
         call=lambda: model.invoke(sample),
     )
-
-
-def _random_sample(shape: Sequence[int]) -> np.ndarray:
-    return np.random.default_rng(0).uniform(0, 1, (1, *shape)).astype(np.float32)
 
 
 def _set_threads(threads: int) -> int | None:
@@ -161,18 +169,22 @@ def _set_threads(threads: int) -> int | None:
     return threads
 
 
-def _keras_call(path: Path) -> Callable[[], Any]:
-    """A compiled call of a `.keras` model, as a service would make it; `model.predict` alone costs milliseconds."""
+def _keras_call(given: Any) -> Callable[[], Any]:
+    """A compiled call of a Keras model, as a service would make it; `model.predict` alone costs milliseconds."""
     import tensorflow as tf
 
-    from export.lowering import describe
+    from export.signature import describe
     from export.sources import load_keras
 
-    model = load_keras(path)
+    model = load_keras(given) if isinstance(given, Path) else given
     signature = describe(model)
-    function = tf.function(lambda samples: model(samples, training=False))
-    sample = tf.constant(_random_sample(signature.input_shape).astype(signature.input_dtype))
-    return lambda: function(sample).numpy()
+    function = tf.function(lambda samples: signature.unpack(model(signature.pack(samples), training=False)))
+    generator = np.random.default_rng(0)
+    sample = {
+        tensor.name: tf.constant(generator.uniform(0, 1, (1, *tensor.shape)).astype(tensor.dtype))
+        for tensor in signature.inputs
+    }
+    return lambda: [answer.numpy() for answer in function(sample).values()]
 
 
 def _saved_model_call(folder: Path) -> Callable[[], Any]:

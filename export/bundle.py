@@ -96,7 +96,7 @@ def fill(folder: Path, model: Path, content: Mapping[str, Any], golden: Mapping[
         folder: Exists.
         model: The .tflite file, or the SavedModel's folder.
         content: Of bundle.json.
-        golden: `samples` (raw), `keras` and `outputs`.
+        golden: `samples` (raw), `keras` and `outputs`; of several inputs or outputs with their name after a dot.
     """
     if model.is_dir():
         shutil.copytree(model, folder, dirs_exist_ok=True)
@@ -106,7 +106,8 @@ def fill(folder: Path, model: Path, content: Mapping[str, Any], golden: Mapping[
         for source in PROGRAM:
             shutil.copyfile(str(source.__file__), folder / Path(str(source.__file__)).name)
     runs.write_json(folder / runs.BUNDLE_MANIFEST, content)
-    runs.write_text(folder / runs.LABELS, "".join(f"{label}\n" for label in content["output"].get("labels") or ()))
+    labels = content.get("output", {}).get("labels") or ()
+    runs.write_text(folder / runs.LABELS, "".join(f"{label}\n" for label in labels))
     runs.write_npz(folder / runs.GOLDEN, **golden)
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     lines = [f"{runs.sha256(file)}  {file.relative_to(folder).as_posix()}\n" for file in files]

@@ -15,7 +15,7 @@ from export.bundle import Bundle
 from export.child import Child
 from export.pipeline import Export, OnEvent, Options
 from export.quantization import find_preset
-from export.sources import Source
+from export.source import Source
 from zoo import runs
 from zoo.errors import ResourceError, UsageError
 from zoo.settings import quiet_tensorflow
@@ -35,6 +35,8 @@ def export_model(
     representative: Any = None,
     evaluate: Any = None,
     preprocessing: Any = None,
+    data: str | None = None,
+    data_options: Mapping[str, Any] | None = None,
     root: Path | str = "runs",
     child: Child | None = None,
     on_event: OnEvent | None = None,
@@ -48,11 +50,16 @@ def export_model(
         max_drop: Largest metric drop in points (percent of the metric for errors); by default the mode's.
         out: The bundle's folder; by default `<run>/export/<format>-<mode>`.
         keep_failed: Keeps the folder of an export that did not pass, as `<name>.failed`.
-        representative: For a model in memory, raw samples for calibration: an array, or an iterable of batches such as
-            a `tf.data.Dataset`.
-        evaluate: Likewise `(samples, targets)`, or an iterable of such batches, to compare the file with Keras on.
-        preprocessing: Likewise the steps between raw samples and the model, or a whole contract as in
+        representative: For a model in memory, raw samples for calibration: an array; for several inputs a dict by
+            name, or a list or tuple in the model's order; or an iterable of such batches (a `tf.data.Dataset`, a
+            generator, a `keras.utils.PyDataset`).
+        evaluate: Likewise `(samples, targets)`, targets by output in the same forms, or an iterable of such batches,
+            to compare the file with Keras on.
+        preprocessing: Likewise the steps between raw samples and the model's only input, or a whole contract as in
             `preprocessing.json`.
+        data: For a `.keras` file, the data set that calibrates it and on whose validation split it is compared: a
+            set's name, or the path of data of one's own.
+        data_options: How those data are read; knobs of `zoo.data.options.DataConfig`.
         root: Where runs are looked up by name.
         child: A process to convert in, kept warm by the caller; by default one of its own.
         on_event: Told what happens, a line each.
@@ -71,6 +78,10 @@ def export_model(
     given = _given(source, representative=representative, evaluate=evaluate, preprocessing=preprocessing)
     if isinstance(source, (str, Path)):
         source = sources.locate(source, Path(root))
+    if data is None and data_options:
+        raise UsageError(f"{', '.join(data_options)} say how data are read; name them with --data NAME or PATH")
+    if data is not None and not isinstance(source, Path):
+        raise UsageError(f"data {data} go with a .keras file; {_short(source)} is exported with its own samples")
     try:
         with _borrowed(child) as worker, tempfile.TemporaryDirectory(prefix="zoo-export-") as scratch:
             worker.start()  # it imports TensorFlow while this process does the same
@@ -78,7 +89,7 @@ def export_model(
             quiet_tensorflow()
             if isinstance(source, runs.Run) and source.manifest.status != "finished":
                 tell(f"the run is {source.manifest.status}: its best weights so far are exported")
-            opened = _open(source, given)
+            opened = sources.from_data(source, data, data_options or {}, tell) if data else _open(source, given)
             return Export(opened, options, worker, Path(scratch), tell).run()
     except OSError as error:
         where = error.filename or tempfile.gettempdir()

@@ -2,82 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from export.signature import Arrays, Signature
 from zoo.errors import ModelError
-
-OUTPUT_NAME = "output"
-DEFAULT_INPUT_NAME = "input"
-_COUNTED = re.compile(r"(keras_tensor|input_layer|input)(_\d+)?$")  # Keras's own names, which count up per process
-
-
-@dataclass(frozen=True, kw_only=True)
-class Signature:
-    """What goes in and what comes out, one sample, without the batch axis."""
-
-    input_name: str
-    input_shape: tuple[int, ...]
-    input_dtype: str
-    output_shape: tuple[int, ...]
-
-
-def describe(model: Any, sample_shape: tuple[int, ...] | None = None) -> Signature:
-    """The signature of a built model with one input and one output.
-
-    Args:
-        model: A `keras.Model`.
-        sample_shape: Shape of one sample, for a subclassed model that does not know its own.
-
-    Raises:
-        ModelError: Not built, several inputs or outputs, an open axis, or another backend's model.
-    """
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        raise ModelError(
-            f"exports need Keras on TensorFlow, it runs on {keras.backend.backend()}; save the model as .keras and "
-            "export that file with KERAS_BACKEND=tensorflow"
-        )
-    inputs = _inputs(model)
-    if inputs is None and sample_shape is None:
-        raise ModelError(f"model {model.name!r} has no known input shape; pass representative samples")
-    if inputs is not None and (len(inputs) != 1 or len(model.outputs) != 1):
-        raise ModelError(
-            f"model {model.name!r} has {len(inputs)} inputs and {len(model.outputs)} outputs; an export has one of each"
-        )
-    shape = tuple(inputs[0].shape[1:]) if inputs is not None else sample_shape or ()
-    if None in shape:
-        raise ModelError(f"model {model.name!r} takes samples of shape {shape}; build it with every axis fixed")
-    name = inputs[0].name if inputs is not None else DEFAULT_INPUT_NAME
-    dtype = keras.backend.standardize_dtype(inputs[0].dtype) if inputs is not None else "float32"
-    return Signature(
-        input_name=name if name.isidentifier() and not _COUNTED.match(name) else DEFAULT_INPUT_NAME,
-        input_shape=shape,
-        input_dtype=dtype,
-        output_shape=_output_shape(model, shape, dtype),
-    )
-
-
-def _inputs(model: Any) -> list[Any] | None:
-    """Symbolic inputs of a functional or sequential model; None for one that has none."""
-    try:
-        inputs = model.inputs
-    except (AttributeError, ValueError):  # a sequential model that was never built, a subclassed one
-        return None
-    return list(inputs) if inputs else None
-
-
-def _output_shape(model: Any, shape: tuple[int, ...], dtype: str) -> tuple[int, ...]:
-    outputs = model(np.zeros((1, *shape), dtype), training=False)
-    if isinstance(outputs, (Mapping, list, tuple)):
-        raise ModelError(f"model {model.name!r} gives several outputs; an export has one")
-    return tuple(int(size) for size in outputs.shape[1:])
 
 
 def recurrent_layer(model: Any) -> str | None:
@@ -143,14 +74,17 @@ def lower(model: Any, signature: Signature, folder: Path, *, batch: int | None) 
     import keras
     import tensorflow as tf
 
-    def serve(samples: Any) -> dict[str, Any]:
-        return {OUTPUT_NAME: model(samples, training=False)}
+    names = [tensor.name for tensor in signature.inputs]
 
-    spec = tf.TensorSpec((batch, *signature.input_shape), signature.input_dtype, name=signature.input_name)
+    def serve(*samples: Any) -> dict[str, Any]:
+        packed = signature.pack(dict(zip(names, samples, strict=True)))
+        return signature.unpack(model(packed, training=False))
+
+    specs = [tf.TensorSpec((batch, *tensor.shape), tensor.dtype, name=tensor.name) for tensor in signature.inputs]
     archive = keras.export.ExportArchive()
     try:
         archive.track(model)
-        archive.add_endpoint("serve", serve, input_signature=[spec])
+        archive.add_endpoint("serve", serve, input_signature=specs)
         archive.write_out(folder, verbose=False)
     except OSError:
         raise
@@ -161,8 +95,34 @@ def lower(model: Any, signature: Signature, folder: Path, *, batch: int | None) 
         ) from error
 
 
-def predict(model: Any, samples: np.ndarray, dtype: str, batch_size: int = 128) -> np.ndarray:
-    """Outputs of the Keras model in inference mode, (n, *output_shape) float32."""
-    parts = range(0, len(samples), batch_size)
-    outputs = [np.asarray(model(samples[at : at + batch_size].astype(dtype), training=False)) for at in parts]
-    return np.concatenate(outputs).astype(np.float32)
+def _call(model: Any, batch: Any) -> Any:
+    try:
+        return model(batch, training=False)
+    except Exception as error:  # the user's own layers, and ids beyond an embedding, raise anything
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(
+            f"model {model.name!r} does not run on the samples given: {reason}; check their values"
+        ) from error
+
+
+def predict(model: Any, signature: Signature, inputs: Arrays, batch_size: int = 128) -> dict[str, np.ndarray]:
+    """Outputs of the Keras model in inference mode by name, each (n, *shape) float32.
+
+    Args:
+        model: Under the float32 policy.
+        signature: Of `describe`.
+        inputs: Samples after the preprocessing steps.
+        batch_size: Samples of one call.
+
+    Raises:
+        ModelError: It does not run on them.
+    """
+    count = len(next(iter(inputs.values())))
+    parts: dict[str, list[np.ndarray]] = {tensor.name: [] for tensor in signature.outputs}
+    for at in range(0, count, batch_size):
+        batch = {
+            tensor.name: inputs[tensor.name][at : at + batch_size].astype(tensor.dtype) for tensor in signature.inputs
+        }
+        for name, answer in signature.unpack(_call(model, signature.pack(batch))).items():
+            parts[name].append(np.asarray(answer))
+    return {name: np.concatenate(answers).astype(np.float32) for name, answers in parts.items()}

@@ -3,75 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
-from export.lowering import OUTPUT_NAME, Signature
-from export.parity import Parity
+from export.parity import Parity, figures
 from export.quantization import GOLDEN_STEPS, Preset
+from export.signature import Tensor
+from export.source import Source
 
 
 def describe_bundle(
     *,
     preset: Preset,
     file_format: str,
-    contract: Mapping[str, Any],
-    signature: Signature,
+    source: Source,
     edges: Mapping[str, Any],
-    parity: Parity,
+    comparisons: Mapping[str, Parity],
     cost: Mapping[str, int | None],
     size: int,
-    origin: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The content of bundle.json: a superset of the run's preprocessing.json, without times or paths.
+
+    A model with one input and one output has them under `input` and `output`, any other under the lists `inputs` and
+    `outputs`, whose entries have names.
 
     Args:
         preset: The quantization mode.
         file_format: "tflite" or "saved_model".
-        contract: The content of preprocessing.json.
-        signature: Of the model.
-        edges: What the child said of the file: dtypes, quantization, runtime, ops.
-        parity: The comparison with Keras.
+        source: What was exported.
+        edges: What the child said of the file: runtime, ops, and by name dtype and quantization of inputs and outputs.
+        comparisons: With Keras, by output.
         cost: "parameters" and "macs".
         size: Bytes of the model.
-        origin: Where it came from; see `export.sources.Source`.
     """
-    standardised: Mapping[str, Any] = next((step for step in contract["steps"] if step["step"] == "standardise"), {})
-    output = dict(contract["output"])
-    figures = {key: value for key, value in asdict(parity).items() if key != "largest_output"}
-    return {
-        "schema_version": 1,
-        "format": file_format,
-        "quantize": preset.name,
-        "task": output["task"],
-        "input": {
-            **contract["input"],
-            "name": signature.input_name,
-            "shape": list(signature.input_shape),
-            "dtype": edges.get("input_dtype", signature.input_dtype),
-            "quantization": _named(edges.get("input_quantization")),
-            "scale": standardised.get("scale"),
-            "offset": standardised.get("offset"),
-        },
-        "steps": [dict(step) for step in contract["steps"]],
-        "output": {
-            **output,
-            "name": OUTPUT_NAME,
-            "shape": list(signature.output_shape),
-            "dtype": edges.get("output_dtype", "float32"),
-            "meaning": _meaning(output),
-            "quantization": _named(edges.get("output_quantization")),
-            "step": _output_step(edges.get("output_quantization"), output),
-        },
+    contract, signature = source.contract, source.signature
+    inputs = [_input(tensor, edges["inputs"].get(tensor.name, {})) for tensor in signature.inputs]
+    outputs = [
+        _output(tensor, edges["outputs"].get(tensor.name, {}), source.answer(tensor.name))
+        for tensor in signature.outputs
+    ]
+    limits = {
+        tensor.name: _golden_limits(preset, _quantization(edges["outputs"], tensor), comparisons[tensor.name])
+        for tensor in signature.outputs
+    }
+    head = {"schema_version": 1, "format": file_format, "quantize": preset.name}
+    steps = [dict(step) for step in contract["steps"]]
+    tail = {
         "state": "none",
         "ops": edges["ops"],
         "bytes": size,
         **cost,
-        "parity": figures,
-        "golden": _golden_limits(preset, edges.get("output_quantization"), parity),
+        "parity": figures(comparisons),
+        "golden": next(iter(limits.values())) if signature.single else {"outputs": limits},
         "runtimes": [edges["runtime"]],
-        "source": dict(origin),
+        "source": dict(source.origin),
     }
+    if not signature.single:
+        return {**head, "inputs": inputs, "steps": steps, "outputs": outputs, **tail}
+    standardised: Mapping[str, Any] = next((step for step in steps if step["step"] == "standardise"), {})
+    entry = {
+        **contract["input"],
+        **inputs[0],
+        "scale": standardised.get("scale"),
+        "offset": standardised.get("offset"),
+    }
+    task = contract["output"]["task"]
+    return {**head, "task": task, "input": entry, "steps": steps, "output": outputs[0], **tail}
+
+
+def _input(tensor: Tensor, edge: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": tensor.name,
+        "shape": list(tensor.shape),
+        "dtype": edge.get("dtype", tensor.dtype),
+        "quantization": _named(edge.get("quantization")),
+    }
+
+
+def _output(tensor: Tensor, edge: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **answer,
+        "name": tensor.name,
+        "shape": list(tensor.shape),
+        "dtype": edge.get("dtype", "float32"),
+        "meaning": _meaning(answer),
+        "quantization": _named(edge.get("quantization")),
+        "step": _output_step(edge.get("quantization"), answer),
+    }
+
+
+def _quantization(edges: Mapping[str, Any], tensor: Tensor) -> Any:
+    return edges.get(tensor.name, {}).get("quantization")
 
 
 def _named(quantization: Any) -> dict[str, Any] | None:

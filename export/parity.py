@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,41 @@ def compare(
         changed=changed,
         **figures,
     )
+
+
+def figures(comparisons: Mapping[str, Parity]) -> dict[str, Any]:
+    """What bundle.json says of a comparison: the figures of the only output, or the worst ones and each output's own.
+
+    Args:
+        comparisons: By output.
+    """
+    each = {name: asdict(parity) for name, parity in comparisons.items()}
+    for told in each.values():
+        del told["largest_output"]
+    if len(each) == 1:
+        return next(iter(each.values()))
+    parities = list(comparisons.values())
+    return {
+        "split": parities[0].split,
+        "samples": parities[0].samples,
+        "max_error": float(np.max([parity.max_error for parity in parities])),
+        "agreement": float(np.min([parity.agreement for parity in parities])),
+        "changed": None,
+        "metric": None,
+        "metric_before": None,
+        "metric_after": None,
+        "drop": None,
+        "outputs": each,
+    }
+
+
+def all_failures(comparisons: Mapping[str, Parity], preset: Preset, max_drop: float | None) -> list[str]:
+    """The gates that were not passed, of every output; of several, each line begins with its output's name."""
+    return [
+        f"output {name!r}: {line}" if len(comparisons) > 1 else line
+        for name, parity in comparisons.items()
+        for line in failures(parity, preset, max_drop)
+    ]
 
 
 def drop(metric: str, before: float, after: float) -> float:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from export import bundle as bundles
-from export import cost, lowering, sources
+from export import cost, lowering
 from export.bundle import Bundle
 from export.child import Child
 from export.manifest import describe_bundle
-from export.parity import Parity, compare, failures
+from export.parity import all_failures, compare
 from export.quantization import Preset
-from export.sources import Source
+from export.signature import Arrays
+from export.source import Source, random_samples
+from export.worker import load_arrays, save_arrays
 from zoo import runs
 from zoo.errors import GateError, ModelError, UsageError
 
@@ -52,10 +54,7 @@ class Export:
 
     def __init__(self, source: Source, options: Options, child: Child, scratch: Path, tell: OnEvent) -> None:
         self._source, self._options, self._child, self._scratch, self._tell = source, options, child, scratch, tell
-        self._model = lowering.as_float32(source.model)
-        known = source.samples if source.samples is not None else source.calibration
-        shape = None if known is None else tuple(source.inputs(known[:1]).shape[1:])
-        self._signature = lowering.describe(self._model, shape)
+        self._model, self._signature = source.model, source.signature
         self._path = options.out or source.folder / options.name
         bundles.check_target(self._path)
         self._doing = f"{source.name} to {options.name}"
@@ -64,28 +63,30 @@ class Export:
         """Lowers, converts, compares, writes."""
         self._refuse()
         raw, targets, split = self._samples()
+        count = len(next(iter(raw.values())))
         inputs = self._source.inputs(raw)
-        reference = lowering.predict(self._model, inputs, self._signature.input_dtype)
-        if not np.all(np.isfinite(reference)):
+        reference = lowering.predict(self._model, self._signature, inputs)
+        if not all(np.all(np.isfinite(answers)) for answers in reference.values()):
             raise ModelError(f"{self._source.name} answers NaN or infinite values in Keras itself; train it again")
         model, edges = self._convert()
-        self._tell(f"comparing with Keras on {len(raw)} {split} samples")
+        self._tell(f"comparing with Keras on {count} {split} samples")
         outputs, answer = self._replay(model, inputs)
-        parity = compare(reference, outputs, targets, self._source.contract["output"], split)
+        comparisons = {
+            name: compare(reference[name], outputs[name], targets.get(name), self._source.answer(name), split)
+            for name in reference
+        }
         content = describe_bundle(
             preset=self._options.preset,
             file_format=self._options.file_format,
-            contract=self._source.contract,
-            signature=self._signature,
+            source=self._source,
             edges={**edges, **answer},
-            parity=parity,
+            comparisons=comparisons,
             cost={"parameters": cost.count_parameters(self._model), "macs": cost.count_macs(self._model)},
             size=bundles.model_bytes(model),
-            origin=self._source.origin,
         )
-        kept = bundles.golden_indices(len(raw))
-        golden = {"samples": raw[kept], "keras": reference[kept], "outputs": outputs[kept]}
-        self._gate(parity, model, content, golden)
+        golden = self._golden(raw, reference, outputs)
+        if failed := all_failures(comparisons, self._options.preset, self._options.max_drop):
+            raise self._rejected(failed, f"on {count} {split} samples", model, content, golden)
         written = bundles.write(self._path, model, content, golden)
         _failed_report(self._path).unlink(missing_ok=True)
         return written
@@ -110,14 +111,13 @@ class Export:
                 "zoo.export.to_tflite(model, evaluate=...)"
             )
 
-    def _samples(self) -> tuple[np.ndarray, np.ndarray | None, str]:
-        """Raw samples to compare on, their targets, and what they are."""
+    def _samples(self) -> tuple[Arrays, Arrays, str]:
+        """Raw samples to compare on by input, their targets by output, and what they are."""
         source = self._source
         if source.samples is not None:
             return source.samples, source.targets, source.split
         self._tell(f"{source.name} has no samples: it is compared on random inputs, which says nothing of its accuracy")
-        signature = self._signature
-        return sources.random_samples(source.contract, signature.input_shape, signature.input_dtype), None, "random"
+        return random_samples(source.contract, self._signature), {}, "random"
 
     def _convert(self) -> tuple[Path, dict[str, Any]]:
         """The model file in the scratch folder, and what the converter's process said of it."""
@@ -129,42 +129,51 @@ class Export:
         self._tell(f"converting {self._doing}")
         arguments = {"saved_model": str(saved_model), "mode": self._options.preset.name}
         if self._options.preset.representative and self._source.calibration is not None:
-            samples = calibration_inputs(self._source.inputs(self._source.calibration), self._signature.input_dtype)
-            arguments["representative"] = self._save("representative.npy", samples)
+            prepared = self._source.inputs(self._source.calibration)
+            samples = {
+                tensor.name: calibration_inputs(prepared[tensor.name], tensor.dtype)
+                for tensor in self._signature.inputs
+            }
+            arguments["representative"] = self._save("representative", samples)
         model = self._scratch / runs.BUNDLE_MODEL
         return model, self._child.ask("convert", f"converting {self._doing}", out=str(model), **arguments)
 
-    def _replay(self, model: Path, inputs: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+    def _replay(self, model: Path, inputs: Arrays) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Answers of the exported file, computed in the child: a broken file must not end this process."""
-        out = self._scratch / "outputs.npy"
+        out = self._scratch / "outputs"
         operation = "run" if model.is_file() else "run_saved_model"
-        samples = self._save("inputs.npy", inputs)
+        samples = self._save("inputs", inputs)
         answer = self._child.ask(operation, f"running {self._doing}", model=str(model), samples=samples, out=str(out))
         if answer.get("stateful"):
             raise ModelError(f"{self._doing} keeps state between calls; nothing of ours asks for that, report it")
-        return np.load(out), answer
+        return load_arrays(out), answer
 
-    def _save(self, name: str, array: np.ndarray) -> str:
-        path = self._scratch / name
-        np.save(path, array)
-        return str(path)
+    def _save(self, name: str, arrays: Arrays) -> str:
+        return str(save_arrays(self._scratch / name, arrays))
 
-    def _gate(self, parity: Parity, model: Path, content: dict[str, Any], golden: Mapping[str, np.ndarray]) -> None:
-        """Raises where a gate was not passed, after writing down every one of them."""
-        failed = failures(parity, self._options.preset, self._options.max_drop)
-        if not failed:
-            return
+    def _golden(self, raw: Arrays, reference: Arrays, outputs: Arrays) -> dict[str, np.ndarray]:
+        """A few samples and answers to replay: `samples`, `keras` and `outputs`, of several with their name added."""
+        kept = bundles.golden_indices(len(next(iter(raw.values()))))
+        parts = {"samples": raw, "keras": reference, "outputs": outputs}
+        if self._signature.single:
+            return {kind: next(iter(arrays.values()))[kept] for kind, arrays in parts.items()}
+        return {f"{kind}.{name}": array[kept] for kind, arrays in parts.items() for name, array in arrays.items()}
+
+    def _rejected(
+        self, failed: list[str], where: str, model: Path, content: dict[str, Any], golden: Arrays
+    ) -> GateError:
+        """The error for an export that is not good enough, after writing down every gate that it missed."""
         report = _failed_report(self._path)
-        runs.write_json(report, {**content, "parity": asdict(parity), "failed": failed})
+        runs.write_json(report, {**content, "failed": failed})
         kept = ""
         if self._options.keep_failed:
             folder = self._path.with_name(f"{self._path.name}.failed")
             bundles.check_target(folder)
             bundles.write(folder, model, {**content, "failed": failed}, golden)
             kept = f"; the files are in {folder}"
-        raise GateError(
-            f"{self._doing} did not pass: {'; '.join(failed)} (on {parity.samples} {parity.split} samples); see "
-            f"{report}{kept}, try another --quantize, or allow more with --max-drop"
+        return GateError(
+            f"{self._doing} did not pass: {'; '.join(failed)} ({where}); see {report}{kept}, try another --quantize, "
+            "or allow more with --max-drop"
         )
 
 
@@ -177,7 +186,7 @@ def calibration_inputs(samples: np.ndarray, dtype: str) -> np.ndarray:
     ones would be clipped later, and a raw pixel would not be one quantization step.
     """
     values = samples.astype(dtype)
-    if samples.dtype == np.uint8:
+    if samples.dtype == np.uint8 and not dtype.startswith("int"):  # ids in bytes are no pixels
         values[0].flat[0], values[0].flat[-1] = 0.0, 255.0
     return values
 

@@ -79,9 +79,7 @@ def find_preset(name: str) -> Preset:
     raise UsageError(f"quantization mode {name!r} is unknown{suggest(name, PRESETS)}")
 
 
-def configure(
-    converter: Any, mode: str, representative: Callable[[], Iterator[list[Any]]] | None, float_input: bool
-) -> None:
+def configure(converter: Any, mode: str, representative: Callable[[], Iterator[Any]] | None, float_input: bool) -> None:
     """Sets a `tf.lite.TFLiteConverter` to a mode; built-in operators only in all of them.
 
     An input of integers (pixels cast in the graph, tokens) stays as it is in int8.

@@ -3,62 +3,30 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from export import given
+from export.guess import guess_contract, guess_contracts
+from export.lowering import as_float32
+from export.signature import Signature, count_inputs, describe
+from export.source import Source, apply_steps, fit_targets
 from zoo import runs
 from zoo.errors import DataError, ModelError, UsageError
-from zoo.preprocessing import apply
 from zoo.settings import quiet_tensorflow
 
 SAMPLE_LIMIT = 500
-RANDOM_SAMPLES = 64
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """A model and all that is known around it.
-
-    Attributes:
-        name: For messages.
-        model: A `keras.Model`.
-        contract: As `zoo.data.Dataset.contract`: input, steps, output.
-        folder: Where its exports go by default.
-        calibration: Raw samples for calibration, first axis the batch; None where there are none.
-        samples: Raw samples to compare on, likewise.
-        targets: Of those, in target units or class indices.
-        split: What those samples are: "validation", "given" or "random".
-        origin: What bundle.json says of where it came from; the same at every export.
-    """
-
-    name: str
-    model: Any
-    contract: Mapping[str, Any]
-    folder: Path
-    calibration: np.ndarray | None = None
-    samples: np.ndarray | None = None
-    targets: np.ndarray | None = None
-    split: str = "validation"
-    origin: Mapping[str, Any] = field(default_factory=dict)
-
-    def inputs(self, raw: np.ndarray) -> np.ndarray:
-        """Raw samples after the preprocessing steps.
-
-        Raises:
-            DataError: The steps refuse them.
-        """
-        try:
-            return apply(self.contract["steps"], raw)
-        except ValueError as error:
-            raise DataError(f"the samples of {self.name} do not fit its preprocessing: {error}") from error
+EVALUATION_LIMIT = 5000
+"""Samples of a validation split that an export is compared on at most."""
+KERAS_FILES = (".keras", ".h5", ".hdf5")
 
 
 def load_keras(path: Path) -> Any:
-    """A `.keras` file as an uncompiled model.
+    """A `.keras` file, or the HDF5 file of an earlier Keras, as an uncompiled model.
 
     Raises:
         ModelError: Missing, damaged, or with layers that this process does not know.
@@ -98,12 +66,12 @@ def locate(reference: str | Path, root: Path) -> runs.Run | Path:
         ModelError: A `.keras` file that does not exist.
     """
     path = Path(reference).absolute()
-    if path.suffix != ".keras":
+    if path.suffix not in KERAS_FILES:
         if path.is_file() and path.suffix != ".toml":
             raise UsageError(f"{path} cannot be exported; expected a run or a .keras file")
         return runs.find_run(reference, root)
     if not path.is_file():
-        raise ModelError(f"{path} is missing; expected a .keras file")
+        raise ModelError(f"{path} is missing; expected a {path.suffix} file")
     inside = path.name == runs.MODEL and (path.parent / runs.MANIFEST).is_file()
     return runs.Run(path.parent) if inside else path
 
@@ -120,12 +88,30 @@ def from_file(path: Path) -> Source:
 def _from_folder(folder: Path, model: Path, exports: Path, name: str, origin: Mapping[str, Any]) -> Source:
     """A model with `preprocessing.json` and perhaps `samples/` beside it."""
     contract = runs.read_json(folder / runs.PREPROCESSING)
-    samples: dict[str, Any] = {}
-    if (folder / runs.SAMPLES / runs.CALIBRATION).is_file():
-        samples["calibration"] = _kept_samples(folder / runs.SAMPLES / runs.CALIBRATION)["samples"]
-    if (folder / runs.SAMPLES / runs.VALIDATION).is_file():
-        samples.update(_kept_samples(folder / runs.SAMPLES / runs.VALIDATION))
-    return Source(name=name, model=load_keras(model), contract=contract, folder=exports, origin=origin, **samples)
+    loaded = as_float32(load_keras(model))
+    kept: dict[str, dict[str, np.ndarray]] = {}
+    for file in (runs.CALIBRATION, runs.VALIDATION):
+        if (folder / runs.SAMPLES / file).is_file():
+            kept[file] = _kept_samples(folder / runs.SAMPLES / file)
+    known = kept.get(runs.VALIDATION) or kept.get(runs.CALIBRATION)
+    batch = None if known is None else apply_steps(contract["steps"], known["samples"][:1], name)
+    signature = describe(loaded, batch)
+    if not signature.single:
+        raise ModelError(
+            f"{model} has several inputs or outputs, {folder / runs.PREPROCESSING} is of a model with one of each"
+        )
+    entry, answer = signature.inputs[0].name, signature.outputs[0].name
+    return Source(
+        name=name,
+        model=loaded,
+        signature=signature,
+        contract=contract,
+        folder=exports,
+        calibration={entry: kept[runs.CALIBRATION]["samples"]} if runs.CALIBRATION in kept else None,
+        samples={entry: kept[runs.VALIDATION]["samples"]} if runs.VALIDATION in kept else None,
+        targets={answer: kept[runs.VALIDATION]["targets"]} if runs.VALIDATION in kept else {},
+        origin=origin,
+    )
 
 
 def _kept_samples(path: Path) -> dict[str, np.ndarray]:
@@ -148,114 +134,134 @@ def from_model(
     """A model in memory, with what its owner gives along.
 
     Args:
-        model: A built `keras.Model`.
+        model: A built `keras.Model`, or a subclassed one that was never called, whose shapes the samples tell.
         name: For messages; by default the model's own.
         folder: Where its exports go by default; `./export/<name>`.
-        representative: Raw samples for calibration: an array, or an iterable of batches (a `tf.data.Dataset`).
-        evaluate: Raw samples and targets to compare on: a pair of arrays, or an iterable of such batches.
-        preprocessing: The recorded steps before the model, or a whole contract as in `preprocessing.json`.
+        representative: Raw samples for calibration: an array; for several inputs a dict by name, or a list or tuple
+            in the model's order; or an iterable of such batches (a `tf.data.Dataset`, a generator, a `PyDataset`).
+        evaluate: Raw samples and targets to compare on: a pair of these, targets by output likewise (None for an
+            output without), or an iterable of such batches.
+        preprocessing: The recorded steps before the model's only input, or a whole contract as in
+            `preprocessing.json`.
         origin: What bundle.json says of where it came from.
+
+    Raises:
+        UsageError, DataError: What is given does not fit the model.
+        ModelError: The model cannot be exported.
     """
     name = name or str(model.name)
-    contract = dict(preprocessing) if isinstance(preprocessing, Mapping) else None
-    if contract is None:
-        contract = guess_contract(model, list(preprocessing or ()))
-    calibration = None if representative is None else _batches(representative)[0]
-    samples, targets, split = calibration, None, "given"
-    if evaluate is not None:
-        samples, targets = _batches(evaluate)
-        if targets is None:
-            raise UsageError("evaluate has no targets; give (samples, targets) or batches of both")
-        targets = _flat_targets(targets, contract["output"]["task"])
-    return Source(
+    model = as_float32(model)
+    count = count_inputs(model)
+    calibrating = (
+        None
+        if representative is None
+        else given.read(representative, what="representative", inputs=count, limit=SAMPLE_LIMIT)
+    )
+    comparing = None if evaluate is None else given.read(evaluate, what="evaluate", inputs=count, with_targets=True)
+    known = comparing or calibrating
+    steps = preprocessing["steps"] if isinstance(preprocessing, Mapping) else list(preprocessing or ())
+    signature = describe(model, None if known is None else _first(known[0].inputs, steps, name))
+    contract = _contract(model, signature, preprocessing, steps)
+    calibration = None if calibrating is None else given.join(calibrating, signature, "representative")[0]
+    samples, targets = (calibration, None) if comparing is None else given.join(comparing, signature, "evaluate")
+    source = Source(
         name=name,
         model=model,
+        signature=signature,
         contract=contract,
         folder=folder or Path.cwd() / runs.EXPORT / runs.safe_name(name),
-        calibration=None if calibration is None else calibration[:SAMPLE_LIMIT],
+        calibration=None if calibration is None else {key: array[:SAMPLE_LIMIT] for key, array in calibration.items()},
         samples=samples,
-        targets=targets,
-        split=split,
+        split="given",
         origin=origin or {"model": name},
+    )
+    outputs = {tensor.name: tensor for tensor in signature.outputs}
+    fitting = {key: fit_targets(array, outputs[key], source.answer(key)) for key, array in (targets or {}).items()}
+    return replace(source, targets=fitting)
+
+
+def _first(inputs: Any, steps: Sequence[Mapping[str, Any]], name: str) -> Any:
+    """One sample as the model takes it, which tells a subclassed model's shapes."""
+    import keras
+
+    one = keras.tree.map_structure(lambda array: array[:1], inputs)
+    return apply_steps(steps, one, name) if steps and isinstance(one, np.ndarray) else one
+
+
+def _contract(
+    model: Any, signature: Signature, preprocessing: Any, steps: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    if signature.single:
+        return dict(preprocessing) if isinstance(preprocessing, Mapping) else guess_contract(model, signature, steps)
+    if isinstance(preprocessing, Mapping) or (steps and len(signature.inputs) > 1):
+        raise UsageError(
+            f"preprocessing is for one input, model {model.name!r} has {len(signature.inputs)} inputs and "
+            f"{len(signature.outputs)} outputs; prepare the samples before they are given, and before the exported file"
+        )
+    return guess_contracts(model, signature, steps)
+
+
+def from_data(path: Path, data: str, options: Mapping[str, Any], tell: Callable[[str], None] | None = None) -> Source:
+    """A `.keras` file with the samples and the contract of a data set.
+
+    Args:
+        path: The file.
+        data: A set's name, or the path of data of one's own.
+        options: Knobs of `zoo.data.options.DataConfig`.
+        tell: Told what `zoo.data.load` tells.
+
+    Raises:
+        UsageError: A file that has a contract of its own.
+        DataError: Data that do not fit the model.
+    """
+    if (path.parent / runs.PREPROCESSING).is_file():
+        raise UsageError(
+            f"{path} lies beside a {runs.PREPROCESSING} and is exported with that; leave --data out, or copy it"
+        )
+    from zoo.data import draw_samples, load
+
+    dataset = load(data, seed=0, on_event=tell, **options)
+    model = as_float32(load_keras(path))
+    one = draw_samples(dataset.train, dataset.output.task, SAMPLE_LIMIT)
+    signature = describe(model, dataset.inputs(one.take(np.arange(1))))
+    _check_fit(path, signature, dataset, data)
+    entry, answer = signature.inputs[0], signature.outputs[0]
+    held_out = draw_samples(dataset.validation, dataset.output.task, EVALUATION_LIMIT)
+    identity = dataset.identity
+    return Source(
+        name=path.name,
+        model=model,
+        signature=signature,
+        contract=dataset.contract(),
+        folder=path.parent / runs.EXPORT / path.stem,
+        calibration={entry.name: np.asarray(one.samples)},
+        samples={entry.name: np.asarray(held_out.samples)},
+        targets={answer.name: held_out.targets},
+        origin={
+            "model": path.name,
+            "data": {
+                "name": Path(data).name,
+                "sha256": identity.sha256,
+                "stand_in": identity.stand_in,
+                "note": identity.note,
+            },
+        },
     )
 
 
-def _batches(given: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """Samples and targets of an array, a pair of arrays, or an iterable of batches of either."""
-    if isinstance(given, tuple) and len(given) == 2:
-        return np.asarray(given[0]), np.asarray(given[1])
-    if hasattr(given, "__array__"):
-        return np.asarray(given), None
-    if not isinstance(given, Iterable):
-        raise UsageError(f"samples are a {type(given).__name__}; give an array or an iterable of batches")
-    parts = [entry if isinstance(entry, tuple) else (entry, None) for entry in given]
-    if not parts:
-        raise DataError("the samples given are empty; give at least one batch")
-    samples = np.concatenate([np.asarray(part[0]) for part in parts])
-    return samples, None if parts[0][1] is None else np.concatenate([np.asarray(part[1]) for part in parts])
-
-
-def _flat_targets(targets: np.ndarray, task: str) -> np.ndarray:
-    """Class indices for binary and multi-class, also where they come one-hot or as a column."""
-    if task == "multiclass" and targets.ndim == 2 and targets.shape[1] > 1:
-        return np.asarray(targets.argmax(axis=1))
-    return targets.reshape(-1) if task in ("binary", "multiclass") else targets.reshape(len(targets), -1)
-
-
-def guess_contract(model: Any, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The contract of a model of which nothing else is known: kind by its input's rank, task by its last activation."""
-    quiet_tensorflow()
-    shape = tuple(getattr(model, "input_shape", None) or (None,))[1:]
-    activation = _last_activation(model)
-    width = (getattr(model, "output_shape", None) or (None, None))[-1]
-    tasks = {"softmax": "multiclass", "sigmoid": "binary" if width == 1 else "multilabel"}
-    return {
-        "schema_version": 1,
-        "input": {
-            "kind": {3: "image", 2: "series"}.get(len(shape), "table"),
-            "shape": list(shape),
-            "dtype": "float32",
-            "columns": [],
-        },
-        "steps": [dict(step) for step in steps],
-        "output": {"task": tasks.get(activation, "regression"), "labels": []},
-    }
-
-
-def _last_activation(model: Any) -> str:
-    layers = [layer for layer in getattr(model, "layers", ()) if not layer.name.startswith("dropout")]
-    if not layers:
-        return "linear"
-    last = layers[-1]
-    activation = getattr(last, "activation", None)
-    named = getattr(activation, "__name__", type(last).__name__)
-    return str(named).lower()
-
-
-def random_samples(contract: Mapping[str, Any], shape: Sequence[int], dtype: str) -> np.ndarray:
-    """Raw samples for a model without data, seeded, which its preprocessing steps accept.
-
-    Pixels where the contract says so; columns that come out standardised; and for a model of which nothing is known,
-    half of either size.
-
-    Args:
-        contract: Input and steps.
-        shape: Of one model input.
-        dtype: Of the model's input.
-
-    Raises:
-        UsageError: The model takes integers, whose range nobody knows.
-    """
-    generator = np.random.default_rng(0)
-    if contract["input"]["dtype"] == "uint8":
-        return generator.integers(0, 256, (RANDOM_SAMPLES, *shape)).astype(np.uint8)
-    if not dtype.startswith("float"):
-        raise UsageError(f"the model takes {dtype} inputs of unknown range; export it with samples, or as its run")
-    values = generator.normal(0, 1, (RANDOM_SAMPLES, *shape))
-    for step in reversed(contract["steps"]):
-        if step["step"] == "standardise":
-            values = (values - np.asarray(step["offset"])) / np.asarray(step["scale"])
-    if not contract["steps"]:
-        half = RANDOM_SAMPLES // 2
-        values[half:] = generator.integers(0, 256, (RANDOM_SAMPLES - half, *shape))
-    return values.astype(np.float32)
+def _check_fit(path: Path, signature: Signature, dataset: Any, data: str) -> None:
+    """Raises DataError where a data set cannot feed a model or does not ask what it answers."""
+    if not signature.single:
+        raise DataError(
+            f"{path} has {len(signature.inputs)} inputs and {len(signature.outputs)} outputs, {data} feeds one of "
+            "each; call zoo.export.to_tflite(model, representative=..., evaluate=...) from Python"
+        )
+    shape, wanted = tuple(dataset.input.shape), signature.inputs[0].shape
+    if shape != wanted:
+        raise DataError(f"{data} gives samples of shape {shape}, {path} takes {wanted}; see: zoo data check {data}")
+    width, asked = int(np.prod(signature.outputs[0].shape, dtype=np.int64)), int(np.prod(dataset.output.shape))
+    if width != asked:
+        raise DataError(
+            f"{path} answers with {width} numbers, {data} asks for {asked} ({dataset.output.task}); "
+            "give the data it was trained on"
+        )

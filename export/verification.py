@@ -6,13 +6,12 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from export.bundle import Bundle
-from zoo import preprocessing, runner, runs, settings
+from zoo import device, runner, runs, settings
 from zoo.errors import ModelError, UsageError
 
 RUNTIMES = tuple(runner.RUNTIMES)
@@ -115,18 +114,17 @@ def _replay_tflite(bundle: Bundle, runtime: str) -> Verification:
 
 def _replay_saved_model(bundle: Bundle) -> Verification:
     from export.child import Child, Limits
+    from export.worker import load_arrays, save_arrays
 
-    golden = runs.read_npz(bundle.path / runs.GOLDEN)
+    given, recorded = device.golden_parts(bundle.manifest, runs.read_npz(bundle.path / runs.GOLDEN))
+    named = given if isinstance(given, Mapping) else {bundle.manifest["input"]["name"]: given}
     with Child(Limits(seconds=SECONDS)) as child, tempfile.TemporaryDirectory(prefix="zoo-verify-") as scratch:
-        inputs, outputs = Path(scratch) / "inputs.npy", Path(scratch) / "outputs.npy"
-        np.save(inputs, preprocessing.apply(bundle.manifest["steps"], golden["samples"]))
+        inputs, outputs = save_arrays(Path(scratch) / "inputs", named), Path(scratch) / "outputs"
         arguments = {"model": str(bundle.path), "samples": str(inputs), "out": str(outputs)}
         try:
             child.ask("run_saved_model", f"running {bundle.path}", **arguments)
         except ModelError as error:
             return _not_ok(bundle.path, "tensorflow", str(error))
-        difference = float(np.max(np.abs(np.load(outputs) - golden["outputs"])))
-    tolerance = float(bundle.manifest["golden"]["tolerance"])
-    ok = difference <= tolerance
-    problem = "" if ok else f"{bundle.path} answers otherwise here: error {difference:.3g}, allowed {tolerance:.3g}"
-    return Verification(ok=ok, runtime="tensorflow", max_error=difference, problem=problem)
+        largest, problems = device.differences(bundle.manifest, recorded, load_arrays(outputs))
+    problem = f"{bundle.path} answers otherwise here: {'; '.join(problems)}" if problems else ""
+    return Verification(ok=not problems, runtime="tensorflow", max_error=largest, problem=problem)

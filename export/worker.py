@@ -1,7 +1,8 @@
 """The child process that converts and runs files, so that a crash there is an error line here.
 
 It reads one JSON request a line on standard input and answers with one JSON line on the pipe that was its standard
-output; what TensorFlow prints goes to standard error. Arrays travel as `.npy` files.
+output; what TensorFlow prints goes to standard error. Arrays travel as `.npy` files, a folder with one for each input
+or output.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from zoo.errors import ModelError, ZooError
 
 Operation = Callable[..., Mapping[str, Any]]
+_INSTEAD = "build that layer of other operations, or export with --format saved_model"
 
 
 def convert(saved_model: str, mode: str, out: str, representative: str | None = None) -> dict[str, Any]:
@@ -28,7 +30,7 @@ def convert(saved_model: str, mode: str, out: str, representative: str | None = 
         saved_model: Folder.
         mode: Of `export.quantization.PRESETS`.
         out: File to write.
-        representative: `.npy` of model inputs, (n, *shape), for int8.
+        representative: Folder of model inputs, (n, *shape) each, for int8.
 
     Returns:
         "ops": operator name to count.
@@ -38,12 +40,13 @@ def convert(saved_model: str, mode: str, out: str, representative: str | None = 
     from export.operators import count_operators, refused
     from export.quantization import configure
 
-    samples = np.load(representative) if representative else None
+    samples = load_arrays(Path(representative)) if representative else None
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=["serve"])
     if samples is None:
         configure(converter, mode, None, True)
     else:
-        configure(converter, mode, lambda: _one_by_one(samples), np.issubdtype(samples.dtype, np.floating))
+        floating = any(np.issubdtype(array.dtype, np.floating) for array in samples.values())
+        configure(converter, mode, lambda: _one_by_one(samples), floating)
     try:
         content = converter.convert()
     except Exception as error:  # the converter raises ConverterError, ValueError, RuntimeError and more
@@ -51,20 +54,36 @@ def convert(saved_model: str, mode: str, out: str, representative: str | None = 
     Path(out).write_bytes(content)
     ops = count_operators(Path(out))
     if names := refused(ops):
-        raise ModelError(f"the TFLite file would need {', '.join(names)}, which a plain runtime does not run")
+        raise ModelError(
+            f"the TFLite file would need {', '.join(names)}, which a plain runtime does not run; {_INSTEAD}"
+        )
     return {"ops": ops}
 
 
-def _one_by_one(samples: np.ndarray) -> Iterator[list[np.ndarray]]:
-    for index in range(len(samples)):
-        yield [samples[index : index + 1]]
+def load_arrays(folder: Path) -> dict[str, np.ndarray]:
+    """Arrays of a folder by name."""
+    return {file.stem: np.load(file, allow_pickle=False) for file in sorted(folder.glob("*.npy"))}
+
+
+def save_arrays(folder: Path, arrays: Mapping[str, np.ndarray]) -> Path:
+    """Writes arrays into a new folder, by name."""
+    folder.mkdir()
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+    return folder
+
+
+def _one_by_one(samples: Mapping[str, np.ndarray]) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """By name: the converter sorts the inputs of a list in its own way."""
+    for index in range(len(next(iter(samples.values())))):
+        yield "serve", {name: array[index : index + 1] for name, array in samples.items()}
 
 
 def _reason(text: str) -> str:
     """The operators that the converter's report names, else its last words."""
     unsupported = sorted(set(re.findall(r"\btf\.[A-Z]\w+", text)))
     if unsupported:
-        return f"TFLite has no built-in operator for {', '.join(unsupported)}"
+        return f"TFLite has no built-in operator for {', '.join(unsupported)}; {_INSTEAD}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1][:300] if lines else "no reason given"
 
@@ -74,15 +93,17 @@ def run(model: str, samples: str, out: str, threads: int = 1) -> dict[str, Any]:
     from zoo.runner import TFLiteModel, runtime_version
 
     loaded = TFLiteModel(model, threads=threads)
-    np.save(out, loaded.predict(np.load(samples)))
+    save_arrays(Path(out), loaded.predict(load_arrays(Path(samples))))
     return {
         "runtime": runtime_version(loaded.runtime),
-        "input_dtype": loaded.input_dtype.name,
-        "output_dtype": loaded.output_dtype.name,
-        "input_quantization": loaded.input_quantization,
-        "output_quantization": loaded.output_quantization,
+        "inputs": _edges(loaded.inputs),
+        "outputs": _edges(loaded.outputs),
         "stateful": loaded.stateful,
     }
+
+
+def _edges(ports: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: {"dtype": port.dtype.name, "quantization": port.quantization} for name, port in ports.items()}
 
 
 def run_saved_model(model: str, samples: str, out: str) -> dict[str, Any]:
@@ -93,13 +114,21 @@ def run_saved_model(model: str, samples: str, out: str) -> dict[str, Any]:
 
     loaded = tf.saved_model.load(model)  # kept: the signature alone does not keep the variables alive
     function = loaded.signatures["serving_default"]
-    ((name, spec),) = function.structured_input_signature[1].items()
-    inputs = np.load(samples).astype(spec.dtype.as_numpy_dtype)
-    parts = [function(**{name: tf.constant(inputs[at : at + 64])}) for at in range(0, len(inputs), 64)]
-    np.save(out, np.concatenate([next(iter(part.values())).numpy() for part in parts]).astype(np.float32))
+    specs = function.structured_input_signature[1]
+    inputs = load_arrays(Path(samples))
+    outputs: dict[str, list[np.ndarray]] = {}
+    for at in range(0, len(next(iter(inputs.values()))), 64):
+        batch = {
+            name: tf.constant(inputs[name][at : at + 64].astype(spec.dtype.as_numpy_dtype))
+            for name, spec in specs.items()
+        }
+        for name, answers in function(**batch).items():
+            outputs.setdefault(name, []).append(answers.numpy())
+    save_arrays(Path(out), {name: np.concatenate(parts).astype(np.float32) for name, parts in outputs.items()})
     graph = function.graph.as_graph_def()
     nodes = [node.op for node in graph.node] + [node.op for body in graph.library.function for node in body.node_def]
-    return {"runtime": f"tensorflow {tf.__version__}", "ops": dict(sorted(Counter(nodes).items()))}
+    ops = dict(sorted(Counter(nodes).items()))
+    return {"runtime": f"tensorflow {tf.__version__}", "ops": ops, "inputs": {}, "outputs": {}}
 
 
 OPERATIONS: Mapping[str, Operation] = {"convert": convert, "run": run, "run_saved_model": run_saved_model}

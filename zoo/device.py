@@ -30,14 +30,14 @@ if __package__:
     from .inputs import IMAGE_SUFFIXES as IMAGE_SUFFIXES
     from .inputs import read_image as read_image
     from .inputs import read_inputs
-    from .runner import DataError, GateError, UsageError, ZooError
+    from .runner import DataError, GateError, ModelError, UsageError, ZooError
 else:
     sys.dont_write_bytecode = True  # a bundle holds what its SHA256SUMS list, no __pycache__
     import preprocessing  # type: ignore[import-not-found,no-redef]
     import runner  # type: ignore[import-not-found,no-redef]
     from answers import answer_columns, answers, check_outputs  # type: ignore[import-not-found,no-redef]
     from inputs import read_inputs  # type: ignore[import-not-found,no-redef]
-    from runner import DataError, GateError, UsageError, ZooError  # type: ignore[no-redef]
+    from runner import DataError, GateError, ModelError, UsageError, ZooError  # type: ignore[no-redef]
 
 BAD_ROWS = ("fail", "skip", "null")
 NAMED = 20
@@ -120,20 +120,60 @@ def self_test(folder: Path, runtime: str | None = None, threads: int = 1) -> dic
         return {**result, "error": f"{folder}: {'; '.join(problems)}; export it again"}
     contract = runner.read_contract(folder)
     with np.load(folder / "golden.npz", allow_pickle=False) as golden:
-        samples, outputs = golden["samples"], golden["outputs"]
+        inputs, recorded = golden_parts(contract, golden)
     model = runner.TFLiteModel(folder / "model.tflite", threads=threads, runtime=runtime)
-    replayed = model.predict(preprocessing.apply(contract["steps"], samples))
-    error = float(np.max(np.abs(replayed - outputs)))
-    tolerance = float(contract["golden"]["tolerance"])
-    ok = bool(error <= tolerance)
-    problem = "" if ok else f"{folder} answers otherwise on {model.runtime}: error {error:.3g}, allowed {tolerance:.3g}"
-    result.update(ok=ok, runtime=model.runtime, max_error=error, tolerance=tolerance, samples=len(samples))
+    error, problems = differences(contract, recorded, model.predict(inputs))
+    problem = f"{folder} answers otherwise on {model.runtime}: {'; '.join(problems)}" if problems else ""
+    limits = contract["golden"].get("outputs") or {"": contract["golden"]}
+    tolerance = max(float(limit["tolerance"]) for limit in limits.values())
+    samples = len(next(iter(recorded.values())))
+    result.update(ok=not problems, runtime=model.runtime, max_error=error, tolerance=tolerance, samples=samples)
     return {**result, "error": problem}
+
+
+def golden_parts(contract: Mapping[str, Any], golden: Mapping[str, np.ndarray]) -> tuple[Any, dict[str, np.ndarray]]:
+    """Golden samples as the model takes them, and the answers recorded for them by output.
+
+    Args:
+        contract: Of bundle.json.
+        golden: Of golden.npz: "samples" and "outputs", of several inputs or outputs with their name after a dot.
+
+    Returns:
+        An array for a model with one input and one output, else a mapping by input; and a mapping by output.
+    """
+    steps = contract["steps"]
+    if "inputs" not in contract:
+        return preprocessing.apply(steps, golden["samples"]), {contract["output"]["name"]: golden["outputs"]}
+    named = {entry["name"]: golden["samples." + entry["name"]] for entry in contract["inputs"]}
+    inputs = {name: preprocessing.apply(steps, samples) for name, samples in named.items()}
+    return inputs, {entry["name"]: golden["outputs." + entry["name"]] for entry in contract["outputs"]}
+
+
+def differences(
+    contract: Mapping[str, Any], recorded: Mapping[str, np.ndarray], replayed: Any
+) -> tuple[float, list[str]]:
+    """The largest difference from the recorded answers, and a line for each output beyond its tolerance.
+
+    Args:
+        contract: Of bundle.json.
+        recorded: Of `golden_parts`.
+        replayed: What the model answered now, an array or a mapping by output.
+    """
+    largest, problems = 0.0, []
+    for name, outputs in recorded.items():
+        answers = replayed[name] if isinstance(replayed, Mapping) else replayed
+        error = float(np.max(np.abs(answers - outputs)))
+        limits = contract["golden"]["outputs"][name] if "outputs" in contract["golden"] else contract["golden"]
+        if not error <= float(limits["tolerance"]):
+            of = f"output {name!r}: " if len(recorded) > 1 else ""
+            problems.append(f"{of}error {error:.3g}, allowed {float(limits['tolerance']):.3g}")
+        largest = float(np.maximum(largest, error))  # a NaN stays one
+    return largest, problems
 
 
 def time_calls(model: runner.TFLiteModel, seconds: float = 0.3, least: int = 20) -> list[float]:
     """Microseconds of single calls with one sample, the first few left out as warm-up."""
-    sample = model.quantise(np.random.default_rng(0).uniform(0, 1, (1, *model.input_shape)).astype(np.float32))
+    sample = model.example()
     for _ in range(3):
         model.invoke(sample)
     times: list[float] = []
@@ -188,7 +228,15 @@ def _execute(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any],
         return value, f"p50 {value['p50_us']:.1f} us, p99 {value['p99_us']:.1f} us, {len(times)} calls, {model.runtime}"
     if not options.input:
         raise UsageError("nothing to predict; give .npy, .csv or image files, or --self-test, or --bench")
-    return _predict(options, Job(model, runner.read_contract(folder), options.on_bad_row))
+    contract = runner.read_contract(folder)
+    if "inputs" in contract:
+        call = ", ".join(f"{name!r}: ..." for name in model.inputs)
+        raise ModelError(
+            "files feed a model with one input and one output, this one has "
+            f"{len(model.inputs)} and {len(model.outputs)}; call from Python: "
+            f"runner.TFLiteModel('model.tflite').predict({{{call}}})"
+        )
+    return _predict(options, Job(model, contract, options.on_bad_row))
 
 
 def _predict(options: argparse.Namespace, job: Job) -> tuple[dict[str, Any], str]:

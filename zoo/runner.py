@@ -62,8 +62,50 @@ RUNTIMES = {"litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
 BATCH = 32
 
 
+class Port:
+    """One input or output of a .tflite file.
+
+    Args:
+        name: Of the signature, or of the tensor in a file without one.
+        details: Of the interpreter.
+
+    Attributes:
+        shape: Of one sample, without the batch axis.
+        dtype: In the file.
+        quantization: (scale, zero point) where it is quantized, else None.
+    """
+
+    def __init__(self, name: str, details: Mapping[str, Any]) -> None:
+        self.name, self.index = name, int(details["index"])
+        self.shape = tuple(int(size) for size in details["shape"][1:])
+        self.dtype = np.dtype(details["dtype"])
+        self.quantization = _quantization(details)
+        signature = details.get("shape_signature", details["shape"])
+        self.free_batch = len(signature) > 0 and signature[0] == -1
+        self.batch = int(details["shape"][0]) if len(details["shape"]) else 1
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.shape} {self.dtype}"
+
+    def quantise(self, samples: np.ndarray) -> np.ndarray:
+        """Values in the file's own type: scaled, rounded half to even and clipped where it is quantized."""
+        if self.quantization is None:
+            return np.asarray(samples).astype(self.dtype)
+        scale, zero_point = self.quantization
+        limits = np.iinfo(self.dtype)
+        steps = np.rint(np.asarray(samples, np.float32) / np.float32(scale)) + zero_point
+        return np.asarray(np.clip(steps, limits.min, limits.max), self.dtype)
+
+    def dequantise(self, values: np.ndarray) -> np.ndarray:
+        """Values of the file as float32."""
+        if self.quantization is None:
+            return np.asarray(values).astype(np.float32)
+        scale, zero_point = self.quantization
+        return np.asarray((values.astype(np.float32) - np.float32(zero_point)) * np.float32(scale))
+
+
 class TFLiteModel:
-    """One .tflite file with one input and one output, ready to answer.
+    """One .tflite file, ready to answer.
 
     Args:
         path: The file.
@@ -72,13 +114,18 @@ class TFLiteModel:
 
     Attributes:
         runtime: Which of them runs the file.
-        input_shape: Of one sample, without the batch axis.
-        input_quantization: (scale, zero point) of a quantized input, else None.
-        output_quantization: Likewise of the output.
+        inputs: Every input by name, a `Port` each.
+        outputs: Likewise.
         stateful: Whether the file has variable tensors, which are reset before each sample.
 
+    A file with one input and one output has them also as `input` and `output`, takes an array and answers with one;
+    any other takes and gives a mapping by name.
+
     Raises:
-        ModelError: The file is missing, damaged or not of that form, or no runtime works here.
+        ModelError: The file is missing or damaged, or no runtime works here.
+
+    Example:
+        >>> TFLiteModel("model.tflite").predict({"image": pixels, "place": numbers})["price"]
     """
 
     def __init__(self, path: Path | str, *, threads: int = 1, runtime: str | None = None) -> None:
@@ -86,90 +133,142 @@ class TFLiteModel:
         self._threads = threads
         check_file(self.path)
         self.runtime, self._interpreter = _create(self.path, threads, runtime)
-        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
-        if len(inputs) != 1 or len(outputs) != 1:
-            raise ModelError(
-                f"{self.path} has {len(inputs)} inputs, {len(outputs)} outputs; expected one of each, split the model"
-            )
-        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
-        self.input_name, self.output_name = str(inputs[0]["name"]), str(outputs[0]["name"])
-        self.input_shape = tuple(int(size) for size in inputs[0]["shape"][1:])
-        self.output_shape = tuple(int(size) for size in outputs[0]["shape"][1:])
-        self.input_dtype, self.output_dtype = np.dtype(inputs[0]["dtype"]), np.dtype(outputs[0]["dtype"])
-        self.input_quantization = _quantization(inputs[0])
-        self.output_quantization = _quantization(outputs[0])
+        self.inputs, self.outputs = _ports(self._interpreter)
         self.stateful = any(tensor.get("is_variable") for tensor in self._interpreter.get_tensor_details())
-        signature = inputs[0].get("shape_signature", inputs[0]["shape"])
-        self._free_batch = len(signature) > 0 and signature[0] == -1 and not self.stateful
-        self._batch = int(inputs[0]["shape"][0]) if len(inputs[0]["shape"]) else 1
+        self._free_batch = all(port.free_batch for port in self.inputs.values()) and not self.stateful
+        self._batch = max((port.batch for port in self.inputs.values()), default=1)
+
+    @property
+    def single(self) -> bool:
+        """Whether there is one input and one output."""
+        return len(self.inputs) == len(self.outputs) == 1
+
+    @property
+    def input(self) -> Port:
+        """The only input.
+
+        Raises:
+            ModelError: There are several inputs or outputs.
+        """
+        return self._only(self.inputs)
+
+    @property
+    def output(self) -> Port:
+        """The only output; otherwise as `input`."""
+        return self._only(self.outputs)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of one sample of the only input, without the batch axis."""
+        return self.input.shape
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Of one answer of the only output, without the batch axis."""
+        return self.output.shape
 
     def quantise(self, samples: np.ndarray) -> np.ndarray:
-        """Model inputs in the file's own type: scaled, rounded half to even and clipped where it is quantized."""
-        if self.input_quantization is None:
-            return np.asarray(samples).astype(self.input_dtype)
-        scale, zero_point = self.input_quantization
-        limits = np.iinfo(self.input_dtype)
-        steps = np.rint(np.asarray(samples, np.float32) / np.float32(scale)) + zero_point
-        return np.asarray(np.clip(steps, limits.min, limits.max), self.input_dtype)
+        """Values of the only input in the file's own type; see `Port.quantise`."""
+        return self.input.quantise(samples)
 
-    def dequantise(self, outputs: np.ndarray) -> np.ndarray:
-        """Answers of the file as float32."""
-        if self.output_quantization is None:
-            return np.asarray(outputs).astype(np.float32)
-        scale, zero_point = self.output_quantization
-        return np.asarray((outputs.astype(np.float32) - np.float32(zero_point)) * np.float32(scale))
-
-    def predict(self, samples: np.ndarray) -> np.ndarray:
+    def predict(self, samples: Any) -> Any:
         """Answers for model inputs, after the preprocessing steps.
 
         Samples run one at a time, as on a device; in batches only where the file itself leaves its batch free.
 
         Args:
-            samples: (n, *input_shape), pixels of 0 to 255 or float columns.
+            samples: (n, *input_shape), pixels of 0 to 255 or float columns; or a mapping of such arrays by input.
 
         Returns:
-            (n, *output_shape) float32, dequantised.
+            (n, *output_shape) float32, dequantised; for a mapping, a mapping by output.
 
         Raises:
-            DataError: Samples of another shape, or NaN and infinite values.
+            DataError: Samples of another shape or length, names that the file does not have, or NaN and infinite
+                values.
+            ModelError: One array for a file with several inputs or outputs.
         """
-        samples = np.asarray(samples)
-        if samples.shape[1:] != self.input_shape:
-            raise DataError(f"samples have shape {samples.shape[1:]}; {self.path.name} expects {self.input_shape}")
-        if np.issubdtype(samples.dtype, np.floating) and not np.all(np.isfinite(samples)):
-            row = int(np.argmin(np.isfinite(samples.reshape(len(samples), -1)).all(axis=1)))
-            raise DataError(f"sample {row} holds NaN or infinite values; give finite numbers")
-        quantised = self.quantise(samples)
-        size = BATCH if self._free_batch and len(samples) >= BATCH else 1
-        chunks = [self._run(quantised[start : start + size]) for start in range(0, len(quantised), size)]
-        outputs = np.concatenate(chunks) if chunks else np.zeros((0, *self.output_shape), self.output_dtype)
-        return self.dequantise(outputs)
+        if not isinstance(samples, Mapping):
+            return self.predict({self.input.name: samples})[self.output.name]
+        quantised = {name: self.inputs[name].quantise(values) for name, values in self._checked(samples).items()}
+        count = len(next(iter(quantised.values())))
+        size = BATCH if self._free_batch and count >= BATCH else 1
+        chunks = [
+            self._run({name: values[start : start + size] for name, values in quantised.items()})
+            for start in range(0, count, size)
+        ]
+        return {
+            name: port.dequantise(_joined([chunk[name] for chunk in chunks], port))
+            for name, port in self.outputs.items()
+        }
 
-    def invoke(self, quantised: np.ndarray) -> np.ndarray:
-        """One call of the interpreter, (batch, *input_shape) in the file's own type: what a benchmark times."""
+    def invoke(self, quantised: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """One call of the interpreter with arrays in the file's own types, batch first: what a benchmark times."""
         if self.stateful:
             self._interpreter.reset_all_variables()
-        self._interpreter.set_tensor(self._input, quantised)
+        for name, values in quantised.items():
+            self._interpreter.set_tensor(self.inputs[name].index, values)
         self._interpreter.invoke()
-        return np.asarray(self._interpreter.get_tensor(self._output))
+        return {name: np.asarray(self._interpreter.get_tensor(port.index)) for name, port in self.outputs.items()}
 
-    def _run(self, quantised: np.ndarray) -> np.ndarray:
-        if len(quantised) != self._batch and not self._resize(len(quantised)):
-            return np.concatenate([self._run(quantised[row : row + 1]) for row in range(len(quantised))])
+    def example(self) -> dict[str, np.ndarray]:
+        """One sample for `invoke`: random numbers of 0 to 1, the first id of an integer input."""
+        generator = np.random.default_rng(0)
+        return {
+            name: port.quantise(generator.uniform(0, 1, (1, *port.shape)).astype(np.float32))
+            for name, port in self.inputs.items()
+        }
+
+    def _only(self, ports: dict[str, Port]) -> Port:
+        if not self.single:
+            raise ModelError(
+                f"{self.path} has {len(self.inputs)} inputs, {len(self.outputs)} outputs; expected one of each: call "
+                f"TFLiteModel.predict with a mapping of {', '.join(self.inputs)}"
+            )
+        return next(iter(ports.values()))
+
+    def _checked(self, samples: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """The samples as arrays, in the file's order; DataError where they do not fit it."""
+        if set(samples) != set(self.inputs):
+            given = ", ".join(map(str, samples)) or "nothing"
+            raise DataError(
+                f"samples are of {given}; {self.path.name} takes {', '.join(map(str, self.inputs.values()))}"
+            )
+        arrays = {name: np.asarray(samples[name]) for name in self.inputs}
+        for name, values in arrays.items():
+            of = f" of {name!r}" if len(arrays) > 1 else ""
+            shape = self.inputs[name].shape
+            if values.shape[1:] != shape or values.ndim == 0:
+                raise DataError(f"samples{of} have shape {values.shape[1:]}; {self.path.name} expects {shape}")
+            if np.issubdtype(values.dtype, np.floating) and not np.all(np.isfinite(values)):
+                row = int(np.argmin(np.isfinite(values.reshape(len(values), -1)).all(axis=1)))
+                raise DataError(f"sample {row}{of} holds NaN or infinite values; give finite numbers")
+        if len({len(values) for values in arrays.values()}) > 1:
+            lengths = ", ".join(f"{len(values)} of {name!r}" for name, values in arrays.items())
+            raise DataError(f"samples are of unlike number ({lengths}); give one row of each for every sample")
+        return arrays
+
+    def _run(self, quantised: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        count = len(next(iter(quantised.values())))
+        if count != self._batch and not self._resize(count):
+            rows = [
+                self._run({name: values[row : row + 1] for name, values in quantised.items()}) for row in range(count)
+            ]
+            return {name: np.concatenate([row[name] for row in rows]) for name in self.outputs}
         try:
             outputs = self.invoke(quantised)
         except (RuntimeError, ValueError) as error:  # an operator that prepares and then cannot run
             raise ModelError(f"{self.path} does not run: {one_line(error)}; export it again") from error
-        if len(outputs) != len(quantised):
-            raise ModelError(
-                f"{self.path} gives {len(outputs)} answers for {len(quantised)} samples; its batch is mixed"
-            )
+        for values in outputs.values():
+            given = len(values) if values.ndim else 0
+            if given != count:
+                raise ModelError(f"{self.path} gives {given} answers for {count} samples; its batch is mixed")
         return outputs
 
     def _resize(self, batch: int) -> bool:
         """Sets the batch size; False where the graph behind a free batch refuses it, which leaves batches of one."""
         try:
-            self._interpreter.resize_tensor_input(self._input, (batch, *self.input_shape))
+            for port in self.inputs.values():
+                self._interpreter.resize_tensor_input(port.index, (batch, *port.shape))
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             if batch == 1:
@@ -179,6 +278,30 @@ class TFLiteModel:
             return False
         self._batch = batch
         return True
+
+
+def _ports(interpreter: Any) -> tuple[dict[str, Port], dict[str, Port]]:
+    """Inputs and outputs by the names of the file's signature, which keeps them where the converter sorts them anew."""
+    signatures = list(getattr(interpreter, "get_signature_list", dict)())
+    if len(signatures) == 1:
+        runner = interpreter.get_signature_runner(signatures[0])
+        inputs, outputs = runner.get_input_details(), runner.get_output_details()
+    else:
+        inputs, outputs = _named(interpreter.get_input_details()), _named(interpreter.get_output_details())
+    return (
+        {name: Port(name, entry) for name, entry in inputs.items()},
+        {name: Port(name, entry) for name, entry in outputs.items()},
+    )
+
+
+def _named(entries: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Tensors by their own names, with their place added where two share one."""
+    names = [str(entry["name"]) for entry in entries]
+    return {name if names.count(name) == 1 else f"{name}_{at}": entries[at] for at, name in enumerate(names)}
+
+
+def _joined(parts: Sequence[np.ndarray], port: Port) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.zeros((0, *port.shape), port.dtype)
 
 
 def runtime_version(runtime: str) -> str:
@@ -298,7 +421,7 @@ def run_once(path: Path) -> dict[str, Any]:
         importlib.import_module(RUNTIMES["litert"] + ".interpreter")
     before = anonymous_memory()
     model = TFLiteModel(path)
-    model.predict(np.zeros((1, *model.input_shape), np.float32))
+    model.predict({name: np.zeros((1, *port.shape), np.float32) for name, port in model.inputs.items()})
     after = anonymous_memory()
     memory = None if before is None or after is None else max(after - before, 0)
     return {"runtime": model.runtime, "memory_bytes": memory}

@@ -9,6 +9,8 @@ import pytest
 import export
 from export import lowering
 from export.child import Child
+from export.signature import describe
+from export.worker import save_arrays
 from tests.export.conftest import contract, write_run
 from zoo import runner, runs
 from zoo.errors import ModelError
@@ -73,12 +75,10 @@ def test_macs_of_recurrent_layers_count_every_step(keras: Any) -> None:
 def test_a_real_converter_crash_is_an_error_and_the_next_conversion_works(keras: Any, tmp_path: Path) -> None:
     """TensorFlow 2.21 ends the process when a loop is quantized to int8."""
     model = build(keras, "lstm")
-    lowering.lower(model, lowering.describe(model), tmp_path / "saved", batch=1)
-    np.save(tmp_path / "samples.npy", np.zeros((4, 12, 3), np.float32))
+    lowering.lower(model, describe(model), tmp_path / "saved", batch=1)
+    samples = save_arrays(tmp_path / "samples", {"input": np.zeros((4, 12, 3), np.float32)})
     paths = {"saved_model": str(tmp_path / "saved"), "out": str(tmp_path / "model.tflite")}
     with Child() as own:
         with pytest.raises(ModelError, match=r"converting lstm to int8 crashed.*SIG"):
-            own.ask(
-                "convert", "converting lstm to int8", mode="int8", representative=str(tmp_path / "samples.npy"), **paths
-            )
+            own.ask("convert", "converting lstm to int8", mode="int8", representative=str(samples), **paths)
         assert own.ask("convert", "converting lstm to float32", mode="float32", **paths)["ops"]["WHILE"] == 1

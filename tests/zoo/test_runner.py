@@ -76,12 +76,10 @@ def test_unusable_samples_are_named(float_file: Path, samples: np.ndarray, words
 def test_unusable_files_are_refused_in_a_line(tmp_path: Path, float_file: Path) -> None:
     text = tmp_path / "notes.tflite"
     text.write_text("not a model")
-    two = dense_file(tmp_path / "two.tflite", WEIGHTS, inputs=2)
     flex = dense_file(tmp_path / "flex.tflite", WEIGHTS, custom="FlexTensorListReserve")
     for path, words in (
         (tmp_path / "none.tflite", "cannot be read"),
         (text, "not a .tflite file"),
-        (two, "2 inputs, 1 outputs"),
         (flex, "refused by litert"),
     ):
         with pytest.raises(ModelError, match=words) as caught:
@@ -89,6 +87,44 @@ def test_unusable_files_are_refused_in_a_line(tmp_path: Path, float_file: Path) 
         assert "\n" not in str(caught.value)
     with pytest.raises(UsageError, match="there are: litert, tflite-runtime"):
         runner.TFLiteModel(float_file, runtime="onnx")
+
+
+def test_a_file_with_two_inputs_takes_a_mapping_and_says_so(tmp_path: Path) -> None:
+    model = runner.TFLiteModel(dense_file(tmp_path / "two.tflite", WEIGHTS, inputs=2))
+    samples = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
+    answers = model.predict({"x1": samples * 0, "x": samples})
+    assert list(answers) == ["y"]
+    np.testing.assert_allclose(answers["y"], samples @ WEIGHTS.T, atol=1e-5)
+    assert model.predict({"x": samples[:0], "x1": samples[:0]})["y"].shape == (0, 2)
+    for call in (lambda: model.predict(samples), lambda: model.input_shape, lambda: model.output_shape):
+        with pytest.raises(ModelError, match=r"2 inputs, 1 outputs; expected one of each.*a mapping of x, x1"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        ({"x": np.zeros((2, 3))}, r"samples are of x; two\.tflite takes x \(3,\) float32, x1 \(3,\) float32"),
+        ({}, "samples are of nothing"),
+        ({"x": np.zeros((2, 3)), "x2": np.zeros((2, 3))}, "samples are of x, x2"),
+        ({"x": np.zeros((2, 3)), "x1": np.zeros((1, 3))}, "unlike number \\(2 of 'x', 1 of 'x1'\\)"),
+        ({"x": np.zeros((2, 3)), "x1": np.zeros((2, 4))}, r"of 'x1' have shape \(4,\).*expects \(3,\)"),
+        ({"x": np.zeros((2, 3)), "x1": np.full((2, 3), np.nan)}, "sample 0 of 'x1' holds NaN"),
+    ],
+)
+def test_unusable_mappings_are_named(tmp_path: Path, samples: dict[str, np.ndarray], words: str) -> None:
+    model = runner.TFLiteModel(dense_file(tmp_path / "two.tflite", WEIGHTS, inputs=2))
+    with pytest.raises(DataError, match=words):
+        model.predict(samples)
+
+
+def test_a_file_with_one_input_takes_a_mapping_too(float_file: Path) -> None:
+    model, samples = runner.TFLiteModel(float_file), np.eye(3, dtype=np.float32)
+    np.testing.assert_array_equal(model.predict({"x": samples})["y"], model.predict(samples))
+
+
+def test_probe_runs_a_file_with_two_inputs(tmp_path: Path) -> None:
+    assert runner.probe(dense_file(tmp_path / "two.tflite", WEIGHTS, inputs=2))["runtime"] == "litert"
 
 
 def test_a_runtime_that_is_absent_is_an_error_with_the_fix(float_file: Path) -> None:

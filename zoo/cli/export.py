@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from zoo.cli import emit, json_option, runs_option, say
+from zoo.cli.options import data_option, data_options, overrides
 
 
 @click.command()
@@ -35,6 +38,8 @@ from zoo.cli import emit, json_option, runs_option, say
 )
 @click.option("--keep-failed", is_flag=True, help="Keep the folder of an export that did not pass, as NAME.failed.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The bundle's folder.")
+@data_option
+@data_options
 @runs_option
 @json_option
 def command(
@@ -44,8 +49,10 @@ def command(
     max_drop: float | None,
     keep_failed: bool,
     out: Path | None,
+    data: str | None,
     root: Path,
     as_json: bool,
+    **options: str | None,
 ) -> None:
     """Export a run or a .keras file to TFLite or SavedModel, and prove that it still works.
 
@@ -53,9 +60,12 @@ def command(
     needs numpy and a TFLite runtime only. It gets its name only after it was compared with the Keras model; an export
     that is not good enough exits 7 and leaves NAME.failed.json.
 
+    A .keras or .h5 file of your own takes --data: the training split calibrates, the validation split is compared on.
+
     \b
     Example:
       zoo export mnist-cnn --quantize int8 --max-drop 0.5
+      zoo export model.keras --data mnist --quantize int8
     """
     from export import export_model
 
@@ -66,6 +76,8 @@ def command(
         max_drop=max_drop,
         keep_failed=keep_failed,
         out=out,
+        data=data,
+        data_options=overrides(options, ()),
         root=root,
         on_event=say,
     )
@@ -76,8 +88,13 @@ def _text(summary: dict[str, object]) -> str:
     parity = summary["parity"]
     if not isinstance(parity, dict):
         raise TypeError("parity is a mapping in every bundle.json")
-    compared = f"{parity['samples']} {parity['split']} samples"
-    quality = f"agreement {parity['agreement']:.4f}, maximum error {parity['max_error']:.3g} on {compared}"
-    if parity["metric"] is not None:
-        quality = f"{parity['metric']} {parity['metric_before']:.4f} -> {parity['metric_after']:.4f}, {quality}"
-    return f"{summary['bundle']}\n{summary['bytes']:,} bytes; {quality}"
+    compared = f" on {parity['samples']} {parity['split']} samples"
+    lines = [f"{summary['bundle']}", f"{summary['bytes']:,} bytes; {_quality(parity)}{compared}"]
+    return "\n".join([*lines, *(f"  {name}: {_quality(own)}" for name, own in parity.get("outputs", {}).items())])
+
+
+def _quality(parity: Mapping[str, Any]) -> str:
+    quality = f"agreement {parity['agreement']:.4f}, maximum error {parity['max_error']:.3g}"
+    if parity["metric"] is None:
+        return quality
+    return f"{parity['metric']} {parity['metric_before']:.4f} -> {parity['metric_after']:.4f}, {quality}"
