@@ -52,6 +52,15 @@ def test_export_verify_and_bench_one_after_the_other(
     assert code == 0
     assert measured["results"][0]["artifact"] == made["bundle"]
     assert {"runtime", "threads", "p50_us", "p99_us", "bytes", "memory_bytes"} <= measured["results"][0].keys()
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text('name = "multiclass-mlp"')
+    code, verified, _ = call(capsys, "verify", recipe, "--runs", tmp_path, "--json")
+    assert (code, verified["ok"]) == (0, True)
+    code, again, _ = call(capsys, "export", recipe, "--runs", tmp_path, "--json")
+    assert again["bundle"] == str(run.path / "export/tflite-float32")
+    code, refused, _ = call(capsys, "verify", recipe, "--runs", tmp_path, "--json")
+    assert code == 2
+    assert "has 2 bundles; give one" in refused["error"]
 
 
 def test_a_damaged_bundle_exits_7_and_says_so_in_json(

@@ -148,3 +148,16 @@ def test_a_users_file_that_python_passes_over_is_named(here, file, target, other
     (here / file).write_text("def wide():\n    return 1\n")
     with pytest.raises(UsageError, match=rf"{here / file} is shadowed by .*{other}.*: give it another name"):
         load_object(target)
+
+
+def test_a_module_is_found_in_the_folder_that_is_named_and_never_taken_for_another(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name, value in (("one", 1), ("two", 2)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "beside_models.py").write_text(f"value = {value}\n")
+    try:
+        assert load_object("beside_models:value", str(tmp_path / "one")) == 1
+        with pytest.raises(UsageError, match=r"two.beside_models.py is shadowed by .*one.beside_models.py"):
+            load_object("beside_models:value", str(tmp_path / "two"))
+    finally:
+        sys.modules.pop("beside_models", None)

@@ -224,3 +224,30 @@ def test_a_folder_is_locked_against_another_process_and_freed_when_it_dies(tmp_p
         holder.wait()
         with locked(tmp_path):
             pass
+
+
+@pytest.mark.parametrize(("text", "name"), [('name = "my net"', "my-net"), ('builder = "mlp"', "wine")])
+def test_a_toml_file_stands_for_the_latest_run_of_its_name_whatever_the_data_were(tmp_path, text, name):
+    root = tmp_path / "runs"
+    make(root, name=name, digest="a")
+    latest = make(root, name=name, digest="b")
+    make(root, name=name, status="interrupted")
+    file = tmp_path / "wine.toml"
+    file.write_text(text)
+    assert find_run(file, root).path == latest.path
+
+
+def test_a_runs_own_configuration_stands_for_that_run(tmp_path):
+    first = make(tmp_path)
+    make(tmp_path)
+    (first.path / "config.toml").write_text('name = "mnist-cnn"')
+    assert find_run(first.path / "config.toml", tmp_path).path == first.path
+
+
+@pytest.mark.parametrize(("content", "match"), [(None, "cannot be read"), (b"= 1", "not TOML"), (b"a = 1", "neither")])
+def test_a_toml_file_that_stands_for_no_run_says_why(tmp_path, content, match):
+    file = tmp_path / "wine.toml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(UsageError, match=match):
+        find_run(file, tmp_path / "runs")

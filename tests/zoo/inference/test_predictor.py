@@ -135,3 +135,9 @@ def test_what_is_no_artefact_is_a_usage_error(tmp_path, monkeypatch, name, messa
 
 def test_a_folder_of_runs_is_its_latest_finished_run(table_run):
     assert find_artifact(table_run.path.parent).run == table_run.path
+
+
+def test_a_toml_file_is_the_latest_run_of_its_name(table_run, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text(f'name = "{table_run.path.parent.name}"')
+    assert find_artifact(file, table_run.path.parent.parent).run == table_run.path
