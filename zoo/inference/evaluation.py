@@ -90,9 +90,14 @@ def evaluate(
     found = find_artifact(artifact, runs)
     origin = read_origin(found)
     name = origin.name if data is None else resolve_reference(data)
-    if name is None or (data is None and found.run is None and name not in DATASETS):
+    if name is None:
         raise UsageError(
             f"{found.path} does not say which data it was trained on; add --data NAME or PATH, see: zoo data list"
+        )
+    if data is None and found.run is None and name not in DATASETS:
+        raise UsageError(
+            f"the run of {found.path}, which knows how {name} was read and split, is not around; add --data PATH to "
+            "measure on every row of a file"
         )
     own = name == origin.name and (found.run is not None or name in DATASETS)
     if own or name in DATASETS:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo import rows
-from zoo.data.findings import fail, refuse
+from zoo.data.findings import SHOWN, refuse
 from zoo.data.imagefiles import list_images
 from zoo.data.options import DataConfig
 from zoo.data.own import form_of, load_path
@@ -99,7 +99,7 @@ def _column(name: str, header: Sequence[str], path: Path) -> str:
     number = int(name) if name.removeprefix("-").isdecimal() else None
     if number is not None and -len(header) <= number < len(header):
         return header[number]
-    raise DataError(f"{path} has no target column {name!r}{suggest(name, header)}; add --target COLUMN")
+    raise DataError(f"{path} has no target column {name!r}; add --target COLUMN{suggest(name, header)}")
 
 
 def _measure_images(predictor: Predictor, path: Path, config: DataConfig, on_event: OnEvent | None) -> Measured:
@@ -129,17 +129,18 @@ def _gather(
     """All answers with a target; every target that makes no sense is named at once."""
     targets: list[np.ndarray] = []
     outputs: list[np.ndarray] = []
-    problems: list[str] = []
+    problems: dict[str, list[str]] = {}
     without = 0
     for names, texts, found in answered:
         known = np.array([not any(text.strip().lower() in missing for text in row) for row in texts], bool)
         without += int((~known).sum())
         kept = [(name, row) for name, row, there in zip(names, texts, known, strict=True) if there]
         values, wrong = read_targets([row for _, row in kept], job.contract)
-        problems += [f"{kept[at][0]}: {cause}" for at, cause in wrong.items()]
+        for at, cause in wrong.items():
+            problems.setdefault(cause, []).append(kept[at][0])
         targets.append(values)
         outputs.append(found[known])
-    fail(problems, path)
+    _refuse(problems, path)
     notes = [f"{without:,} rows have no target and were left out"] if without else []
     for what, counts in (("unseen categories", job.summary.unseen), ("missing cells, filled", job.summary.imputed)):
         if counts:
@@ -148,6 +149,21 @@ def _gather(
     if not len(joined):
         raise DataError(f"{path}: no row has a target; give a file with the right answers, see --target")
     return Measured(joined, np.concatenate(outputs), without, tuple(notes))
+
+
+def _refuse(problems: Mapping[str, Sequence[str]], path: Path) -> None:
+    """Raises DataError with every kind of wrong target, the first place of it and how often it stands there."""
+    if not problems:
+        return
+    lines = [
+        f"{names[0]}: {cause}" + (f"; so in {len(names):,} rows" if len(names) > 1 else "")
+        for cause, names in problems.items()
+    ]
+    hint = "correct them, or name the right column with --target"
+    if len(lines) == 1:
+        raise DataError(f"{lines[0]}; {hint}")
+    more = [f"and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
+    raise DataError(f"{path} has targets that the model does not answer; {hint}", problems=[*lines[:SHOWN], *more])
 
 
 def read_targets(texts: Sequence[Sequence[str]], contract: Contract) -> tuple[np.ndarray, dict[int, str]]:
@@ -231,7 +247,7 @@ def _measure_arrays(predictor: Predictor, path: Path, config: DataConfig, on_eve
     targets = raw.targets
     if raw.task in ("binary", "multiclass"):
         known, wrong = _classes(raw.labels, contract.labels or raw.labels)
-        fail([f"{path}: {cause}" for cause in wrong.values()], path)
+        _refuse({cause: [str(path)] for cause in wrong.values()}, path)
         targets = known[targets.astype(np.int64)]
     return Measured(targets, predictor.predict(raw.samples))
 

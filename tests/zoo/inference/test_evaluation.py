@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -77,6 +79,83 @@ def test_a_model_without_a_run_needs_to_be_told_data_and_seed(tmp_path, iris_mod
     with pytest.raises(UsageError, match="--seed N as in training"):
         evaluate(alone / MODEL, data="iris")
     assert evaluate(alone / MODEL, data="iris", seed=5).data == "iris"
+
+
+ROWS = """id,sold,colour,size,price
+{}"""
+
+
+@pytest.fixture(scope="module")
+def own_run(tmp_path_factory):
+    """A run on a table of one's own whose model answers with one of its features."""
+    import keras
+
+    folder = tmp_path_factory.mktemp("own data")
+    generator = np.random.default_rng(8)
+    lines = [
+        f"{at},2020-{at % 12 + 1:02}-01,{generator.choice(['red', 'green', 'blue'])},{size:.3f},{size * 3 + 1:.3f}\n"
+        for at, size in enumerate(generator.normal(50, 10, 120))
+    ]
+    table = folder / "my houses.csv"
+    table.write_text(ROWS.format("".join(lines)))
+    options = {"target": "price", "drop": "id", "keep": "size", "validation": 0.2}
+    loaded = data.load(str(table), seed=4, **options)
+    width = loaded.input.shape[0]
+    model = keras.Sequential([keras.layers.Input((width,)), keras.layers.Dense(1)])
+    identity = {"name": str(table), "sha256": loaded.identity.sha256}
+    run = Run.create(folder / "runs", Manifest(name="houses", builder="mlp", seed=4, status="finished", data=identity))
+    model.save(run.path / MODEL)
+    settings = "".join(f"{key} = {json.dumps(value)}\n" for key, value in options.items())
+    (run.path / CONFIG).write_text(
+        f"schema_version = 1\n[data]\ndataset = {json.dumps(str(table))}\n{settings}[training]\nseed = 4\n"
+    )
+    write_json(run.path / PREPROCESSING, loaded.contract())
+    return run, table, loaded
+
+
+def test_a_run_on_a_table_is_measured_on_its_own_split(own_run):
+    run, table, loaded = own_run
+    found = evaluate(run.path)
+    assert (found.data, found.split, found.samples) == (str(table), "test", len(loaded.test))
+    answers = run.model.predict(loaded.inputs(loaded.test), verbose=0)
+    step = loaded.target_transform
+    expected = np.abs((answers - step["offset"]) / step["scale"] - loaded.test.targets.reshape(-1, 1)).mean()
+    assert found.metrics["mae"] == pytest.approx(expected, rel=1e-4)
+    assert evaluate(run.path, data=str(table), split="train").samples == len(loaded.train)
+
+
+def test_another_table_is_measured_row_by_row(own_run, tmp_path):
+    run, _, loaded = own_run
+    path = tmp_path / "new houses.csv"
+    path.write_text("price,size,colour,sold\n100,40,red,2020-01-01\n,40,red,2020-01-01\n120,,pink,2020-05-01\n")
+    found = evaluate(run.path, data=str(path))
+    assert (found.data, found.split, found.samples) == (str(path), "all", 2)
+    assert set(found.notes) == {
+        "1 rows have no target and were left out",
+        "unseen categories: colour 1",
+        "missing cells, filled: size 1",
+    }
+    assert loaded.contract()["output"]["target"] == ["price"]
+    with pytest.raises(UsageError, match="drop: options of training data"):
+        evaluate(run.path, data=str(path), drop="size")
+
+
+def test_a_changed_table_is_not_what_it_was_trained_on(own_run, tmp_path):
+    run, table, _ = own_run
+    text = table.read_text()
+    try:
+        table.write_text(text.replace(",red,", ",green,", 1))
+        with pytest.raises(DataError, match=r"is not what .* was trained on"):
+            evaluate(run.path)
+    finally:
+        table.write_text(text)
+
+
+def test_a_data_toml_says_where_the_rows_are(own_run, tmp_path):
+    run, _, _ = own_run
+    (tmp_path / "new.csv").write_text("cost,size,colour,sold\n100,40,red,2020-01-01\n")
+    (tmp_path / "data.toml").write_text('schema_version = 1\npath = "new.csv"\n[options]\ntarget = "cost"\n')
+    assert evaluate(run.path, data=str(tmp_path / "data.toml")).samples == 1
 
 
 def test_a_seed_that_is_not_the_runs_is_refused(tmp_path, iris_model):
