@@ -6,12 +6,48 @@ Batch normalisation: Ioffe and Szegedy, arXiv:1502.03167.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from zoo.builders.blocks import answer, drop, normalise, penalty, scaled_input
 from zoo.builders.builder import declare
 from zoo.cards import InputSpec, OutputSpec
 from zoo.hyperparameters import ACTIVATION, DROPOUT, L1, L2, flag, integer
+
+MOST_EPOCHS = 60
+
+TABLES = (
+    # samples below, batch size, steps, units, dropout
+    (2_000, 16, 1500, 64, 0.2),
+    (10_000, 32, 3000, 64, 0.2),
+    (math.inf, 128, 6000, 128, 0.1),
+)
+"""What a table of so many training samples is trained with, found on tables of 300 to 16,000 rows, seeds 0 to 4."""
+
+
+def recommend(inputs: InputSpec, outputs: OutputSpec, samples: int) -> dict[str, object]:
+    """Knobs for a table nobody has tried before; none for images and series.
+
+    Adam at 0.005, five times the usual rate, that falls by a cosine; batch size, steps, width and dropout by the
+    number of samples, see `TABLES`; 2 to 60 epochs.
+
+    Args:
+        inputs: Of any kind.
+        outputs: Not looked at.
+        samples: Of the training split.
+    """
+    del outputs
+    if inputs.kind != "table":
+        return {}
+    batch, steps, units, dropout = next(row[1:] for row in TABLES if samples < row[0])
+    return {
+        "units": units,
+        "dropout": dropout,
+        "batch_size": batch,
+        "epochs": min(max(round(steps / math.ceil(samples / batch)), 2), MOST_EPOCHS),
+        "learning_rate": 0.005,
+        "schedule": "cosine",
+    }
 
 
 @declare(
@@ -29,6 +65,7 @@ from zoo.hyperparameters import ACTIVATION, DROPOUT, L1, L2, flag, integer
     ),
     paper="Rumelhart, Hinton, Williams: Learning representations by back-propagating errors",
     year=1986,
+    recommend=recommend,
 )
 def mlp(
     inputs: InputSpec,

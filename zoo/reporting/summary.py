@@ -9,6 +9,9 @@ from typing import Any
 from zoo.metrics import ERRORS, PRIMARY
 from zoo.runs import Manifest
 
+CLEAR_MAE = 1.05
+"""A mean error this many times a baseline's is said, also where R2 is as good."""
+
 _PEOPLE: Mapping[str, str] = {
     "majority": "the majority class",
     "mean": "the mean",
@@ -48,7 +51,7 @@ def verdict(manifest: Manifest) -> str:
     best = max(rivals, key=lambda name: rivals[name])
     sentence = _compare(metric, network, best, rivals[best], int(manifest.data.get("samples", {}).get("test", 0)))
     where = f"On a stand-in, not on {manifest.data.get('name')}: " if manifest.data.get("stand_in") else ""
-    return f"{where}{sentence}{_shortened(manifest, best)}."
+    return f"{where}{sentence}{_shortened(manifest, best)}{_by_mae(manifest)}."
 
 
 def primary_metric(manifest: Manifest) -> str | None:
@@ -119,6 +122,23 @@ def _noise(metric: str, value: float, samples: int) -> float:
         share = min(max(value, 0.0), 1.0)
         return 2 * math.sqrt(share / samples) * (1 - share)
     return max(1 / samples, math.sqrt(max(value * (1 - value), 0.0) / samples))
+
+
+def _by_mae(manifest: Manifest) -> str:
+    """Says where the network's mean error is clearly above a baseline's, whatever R2 says; of a regression."""
+    network = number(manifest.metrics["test"].get("mae"))
+    rivals = {name: number(values.get("mae")) for name, values in manifest.baselines.items()}
+    rivals = {name: value for name, value in rivals.items() if value > 0}
+    if not rivals or not math.isfinite(network):
+        return ""
+    best = min(rivals, key=lambda name: rivals[name])
+    if network <= CLEAR_MAE * rivals[best]:
+        return ""
+    share = 100 * (network / rivals[best] - 1)
+    return (
+        f"; by mean error {baseline_label(best)} beats the network: MAE {show('mae', rivals[best])} against "
+        f"{show('mae', network)}, {share:.0f} % more"
+    )
 
 
 def _shortened(manifest: Manifest, name: str) -> str:
