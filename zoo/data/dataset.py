@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,10 @@ from zoo.data.findings import Finding
 
 IN_MEMORY_BYTES = 512 * 1024 * 1024
 """Model inputs of a split up to this size are made once and kept; larger ones are made anew for each batch."""
+
+MAPPED_BYTES = 64 * 1024 * 1024
+MAPPED_AT_ONCE = 64 * 1024
+"""What Linux maps around a page that is read; so much at most of a file on disk is counted as memory before it goes."""
 
 
 class Selection:
@@ -32,6 +37,7 @@ class Selection:
         self, source: np.ndarray, indices: np.ndarray, change: Callable[[np.ndarray], np.ndarray] | None = None
     ) -> None:
         self._source, self._indices, self._change = source, indices, change
+        self._mapped = 0
         self.shape: tuple[int, ...] = (len(indices), *source.shape[1:])
         self.dtype: np.dtype[Any] = source.dtype
         self.ndim = source.ndim
@@ -46,7 +52,17 @@ class Selection:
         order = np.argsort(wanted, kind="stable")  # read in the order of the file
         rows = np.empty((len(wanted), *self.shape[1:]), self.dtype)
         rows[order] = self._source[wanted[order]]
+        self._forget(len(wanted))
         return rows if self._change is None else self._change(rows)
+
+    def _forget(self, rows: int) -> None:
+        """Lets go of mapped pages that were read: they would count as this process's memory, up to the whole file."""
+        width = self.nbytes // max(len(self), 1)
+        self._mapped += rows * max(width, MAPPED_AT_ONCE)
+        mapped = getattr(self._source, "_mmap", None)
+        if self._mapped > MAPPED_BYTES and mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
+            self._mapped = 0
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self[slice(None)], dtype)
