@@ -118,9 +118,10 @@ def _refuse_several(content: Any, path: Path) -> None:
     named = {key: [entry["name"] for entry in content.get(key) or ()] for key in ("inputs", "outputs")}
     if any(named.values()):
         described = "; ".join(f"{key} {', '.join(names)}" for key, names in named.items() if names)
+        call = "tf.saved_model.load" if content.get("format") == "saved_model" else "zoo.runner.TFLiteModel"
         raise ModelError(
-            f"{path.parent} has several inputs or outputs ({described}), files feed a model with one of each; call "
-            "zoo.runner.TFLiteModel(path).predict({name: samples}) from Python"
+            f"{path.parent} has several inputs or outputs ({described}), files feed a model with one of each; call it "
+            f"from Python, see {call}"
         )
 
 
