@@ -358,7 +358,7 @@ def find_delimiter(line: str, names: Collection[str] = ()) -> str:
         cells = _cut(line, mark)
         return len({cell.strip() for cell in cells}.intersection(names)), len(cells)
 
-    best = max(DELIMITERS, key=score)
+    best = max(reversed(DELIMITERS), key=score)
     return " " if score(best)[1] == 1 and len(line.split()) > 1 and not names else best
 
 

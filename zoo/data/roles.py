@@ -71,6 +71,11 @@ def assign_roles(columns: Sequence[Column], config: DataConfig, path: Path) -> t
         features.append(column)
         if column.remark:
             findings.append(Finding("note", f"column {column.name!r}: {column.remark}"))
+        if split == "time" and column is split_column and column.type == "date":
+            text = (
+                f"column {column.name!r}: month, weekday and hour are fed, not the days elapsed: all that is tested on"
+            )
+            findings.append(Finding("note", f"{text} lies beyond those learnt"))
     findings = [Finding(one.severity, f"{path}: {one.message}") for one in findings]
     if targets and not features:
         findings.append(Finding("error", f"{path}: no column is left to predict from; see: zoo data check"))

@@ -50,14 +50,14 @@ def read_table(request: Request) -> Reading:
     if count == 0 and not errors(ragged):
         findings.append(Finding("error", f"{path} has a header (line {head.skip}) and no rows; give it rows"))
     roles, found = assign_roles(columns, config, path)
-    findings += found
+    findings += found if count else []
     target, table, test = None, None, None
     if roles.targets and count:
         target, found = tell_target(roles.targets, config, request.schema.labels)
         findings += [Finding(one.severity, f"{path}: {one.message}") for one in found]
     elif not config.target and count:
         findings.append(no_target(columns, path))
-    if target is not None:
+    if target is not None and not head.doubled.intersection(column.name for column in target.columns):
         plan = _plan(head, roles, target, missing)
         table = _read(path, plan, count, request)
         findings = [one for one in findings if one not in ragged] + _judge(table, plan, path, config)
@@ -139,7 +139,7 @@ class Progress:
 
 def _plan(head: Head, roles: Roles, target: Target, missing: Sequence[str]) -> Plan:
     return Plan(
-        features=roles.specs(),
+        features=[spec for spec in roles.specs() if spec["name"] not in head.doubled],
         target=target,
         missing=missing,
         split=roles.split,

@@ -34,6 +34,11 @@ class Head:
     skip: int
     findings: tuple[Finding, ...]
 
+    @property
+    def doubled(self) -> set[str]:
+        """Names that several columns have."""
+        return {name for name in self.names if name and self.names.count(name) > 1}
+
 
 def read_head(path: Path, schema: Schema, missing: frozenset[str]) -> Head:
     """Reads the first lines.

@@ -71,6 +71,7 @@ class Target:
 def find_columns(given: str, columns: Sequence[Column], option: str) -> tuple[list[Column], list[Finding]]:
     """The columns of a comma text, by name or else by index; and what is wrong with it."""
     names = [column.name for column in columns]
+    known = [name for name in names if name]
     found, findings = [], []
     for name in split_names(given):
         if name in names:
@@ -79,7 +80,7 @@ def find_columns(given: str, columns: Sequence[Column], option: str) -> tuple[li
         try:
             found.append(columns[int(name)])
         except (ValueError, IndexError):
-            near = suggest(name, names) or f"; there are {short(names)}"
+            near = suggest(name, known) or f"; there are {short(known)}"
             findings.append(Finding("error", f"column {name!r}, given by {option}, is not in the table{near}"))
     return found, findings
 
