@@ -40,7 +40,7 @@ MAX_VALUES = 64
 LEAST_SEEN = 2
 """Rows of the training split that a category's value needs for a feature of its own."""
 
-SKEW = 2.0
+SKEW = 1.0
 """Numbers with a longer tail than this (third standardised moment) are fed by their logarithm."""
 
 
@@ -182,7 +182,7 @@ _PARTS: Dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-CLIP = 5.0
+CLIP = 4.0
 """Standard deviations from the mean beyond which a number says no more, and would coarsen an int8 input."""
 
 

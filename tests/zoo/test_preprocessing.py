@@ -118,3 +118,69 @@ def test_the_file_runs_alone_with_numpy_only(tmp_path: Path) -> None:
     program = "import sys, preprocessing; print(sorted({n.split('.')[0] for n in sys.modules} & {'zoo', 'tensorflow'}))"
     child = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert child.stdout.strip() == "[]"
+
+
+COLOURS = {"name": "colour", "type": "category", "values": ["blue", "green", "red"]}
+AGE = {"name": "age", "type": "number"}
+SOLD = {"name": "sold", "type": "date", "formats": ["iso"]}
+
+
+def test_a_table_becomes_features_with_names() -> None:
+    rows = np.array([[0, 20, 0.25], [2, np.nan, 31.25], [np.nan, 40, 400.25]])
+    step = preprocessing.fit_encode([COLOURS, AGE, SOLD], rows)
+    features = dict(zip(preprocessing.feature_names(step), preprocessing.encode(rows, step).T, strict=True))
+    assert features["colour=blue"].tolist() == [1, 0, 0]
+    assert features["colour=red"].tolist() == [0, 1, 0]
+    assert features["colour missing"].tolist() == [0, 0, 1]
+    assert features["age"].tolist() == [20, 30, 40]  # the median of what is known
+    assert features["age missing"].tolist() == [0, 1, 0]
+    assert features["sold days"].tolist() == [0.25, 31.25, 400.25]
+    np.testing.assert_allclose(features["sold month_sin"], [0, 0.5, 0.5], atol=1e-12)  # January, February, February
+    assert "sold hour_sin" not in features  # the same in every row
+    assert "sold missing" not in features
+
+
+def test_a_date_can_be_fed_without_its_elapsed_days() -> None:
+    rows = np.arange(60.0)[:, np.newaxis]
+    assert "days" in preprocessing.fit_encode([SOLD], rows)["columns"][0]["parts"]
+    column = preprocessing.fit_encode([{**SOLD, "elapsed": False}], rows)["columns"][0]
+    assert "days" not in column["parts"]
+    assert "weekday_sin" in column["parts"]
+
+
+def test_an_unseen_category_and_a_newly_missing_number_have_their_defaults() -> None:
+    step = preprocessing.fit_encode([COLOURS, AGE], np.array([[0, 20], [1, 30], [2, 70.0]]))
+    assert preprocessing.encode(np.array([[-1, np.nan]]), step).tolist() == [[0, 0, 0, 30]]
+
+
+def test_rare_values_lose_their_feature_and_rows_are_recoded() -> None:
+    many = {"name": "x", "type": "category", "values": [f"{at:03d}" for at in range(100)]}
+    codes = np.concatenate([np.repeat(np.arange(80), 3), np.repeat(np.arange(80, 90), 5), [90], [np.nan]])
+    step = preprocessing.fit_encode([many], codes[:, np.newaxis], adapt=True)
+    values = step["columns"][0]["values"]
+    assert len(values) == preprocessing.MAX_VALUES
+    assert {f"{at:03d}" for at in range(80, 90)} <= set(values)
+    assert "090" not in values
+    recoded = preprocessing.recode(codes[:, np.newaxis], preprocessing.recoding([many], step))[:, 0]
+    for before, after in zip(codes, recoded, strict=True):
+        name = None if np.isnan(before) else many["values"][int(before)]
+        assert np.isnan(after) if name is None else (values[int(after)] == name if name in values else after == -1)
+    rows = np.array([[0.0], [1.0]])
+    assert preprocessing.recode(rows, preprocessing.recoding([COLOURS], {"columns": [COLOURS]})) is rows
+
+
+def test_long_tails_are_shortened_and_what_lies_beyond_says_no_more() -> None:
+    generator = np.random.default_rng(0)
+    rows = np.stack([np.exp(generator.normal(8, 2, 400)), generator.normal(0, 1, 400)], axis=1)
+    rows[0, 1] = 1e6
+    schema = [{"name": "income", "type": "number"}, {"name": "noise", "type": "number"}]
+    encode = preprocessing.fit_encode(schema, rows, adapt=True)
+    assert "log" in encode["columns"][0]
+    assert "log" not in encode["columns"][1]
+    features = preprocessing.encode(rows, encode)
+    steps = [encode, preprocessing.fit_standardise(features, clip=True)]
+    fed = preprocessing.apply(steps, rows)
+    assert np.abs(fed).max() == preprocessing.CLIP
+    assert np.isfinite(preprocessing.apply(steps, np.array([[-5.0, -1e9], [1e30, 0.0]]))).all()
+    assert "log" not in preprocessing.fit_encode(schema, rows)["columns"][0]
+    assert "clip" not in preprocessing.fit_standardise(rows)
