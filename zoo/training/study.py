@@ -36,7 +36,7 @@ TRAININGS = "trainings"
 
 
 def study(
-    target: str,
+    recipe: str,
     *,
     vary: str | Mapping[str, Sequence[Any]],
     seeds: int = 3,
@@ -54,7 +54,7 @@ def study(
     of one that was interrupted or had fewer values or seeds.
 
     Args:
-        target: A recipe's name, a path ending in `.toml`, a builder's name or "module:function".
+        recipe: A recipe's name, a path ending in `.toml`, a builder's name or "module:function".
         vary: The knob and its values: "l2=0,1e-4,1e-2" or {"l2": [0, 1e-4, 1e-2]}.
         seeds: How many; the first is the configured `seed`.
         data: A data set's name or a path of your own.
@@ -77,7 +77,7 @@ def study(
         >>> found = study("digits-mlp", vary="l1=0,1e-4,1e-3", epochs=10)
         >>> [(row.text, row.figures["sparsity"].mean) for row in found.rows]
     """
-    plan = make_plan(target, vary, seeds, data, overrides)
+    plan = make_plan(recipe, vary, seeds, data, overrides)
     with DeferredInterrupts() as interrupts:
         work = _start(plan, name or f"study-{plan.common.name}-{plan.knob.name}", Path(out), on_event)
         with locked(work.folder):
@@ -99,11 +99,17 @@ def study(
 
 @dataclass(frozen=True, kw_only=True)
 class _Work:
-    """A study under way: its plan, the data of the first seed, its folder."""
+    """A study under way: its plan, the data of the first seed, its folder.
+
+    Attributes:
+        common: What all values have in common, resolved.
+        usual: How the recipe would be trained without the study.
+    """
 
     plan: Plan
     epochs: int
     common: RunConfig
+    usual: RunConfig
     dataset: Dataset
     digest: str
     folder: Path
@@ -113,8 +119,9 @@ class _Work:
 def _start(plan: Plan, name: str, root: Path, listener: Listener) -> _Work:
     """Loads the data of the first seed, decides on the epochs, and finds or makes the folder."""
     dataset = load_data(plan.base(plan.seeds[0]), listener)
-    chosen = plan.common if plan.keeps_epochs else plan.recipe
-    epochs = resolve(chosen, dataset, None, _alarms(listener)).training.epochs
+    usual = resolve(plan.recipe, dataset, None, _alarms(listener))
+    chosen = resolve(plan.common, dataset, None, _alarms(listener)) if plan.keeps_epochs else usual
+    epochs = chosen.training.epochs
     resolved = resolve(plan.base(plan.seeds[0]), dataset, None, listener)
     common = replace(resolved, training=replace(resolved.training, epochs=epochs))
     content = {
@@ -128,6 +135,7 @@ def _start(plan: Plan, name: str, root: Path, listener: Listener) -> _Work:
         plan=plan,
         epochs=epochs,
         common=common,
+        usual=usual,
         dataset=dataset,
         digest=digest(content),
         folder=found,
@@ -277,7 +285,7 @@ def _write(
         rows=tuple(rows),
         data={**vars(work.dataset.identity)},
         settings=settings(work.common, plan.knob.name),
-        notes=tuple(notes(plan, work.common, rows)),
+        notes=tuple(notes(plan, work.common, work.usual, rows)),
     )
     write_study(found)
     return found

@@ -164,14 +164,14 @@ def digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(to_json(content).encode()).hexdigest()
 
 
-def notes(plan: Plan, common: RunConfig, rows: Sequence[Row]) -> list[str]:
+def notes(plan: Plan, common: RunConfig, usual: RunConfig, rows: Sequence[Row]) -> list[str]:
     """What was fixed, and what must not be misread."""
-    chosen, usual = common.training, plan.recipe.training
+    chosen, otherwise = common.training, usual.training
     changed = [
-        f"{name} {getattr(chosen, name)} (the recipe's: {getattr(usual, name)})"
+        f"{name} {getattr(chosen, name)} (otherwise {getattr(otherwise, name)})"
         for name in PLAIN
         if name not in ("tensorboard", "min_steps", plan.knob.name, *plan.given)
-        and getattr(chosen, name) != getattr(usual, name)
+        and getattr(chosen, name) != getattr(otherwise, name)
     ]
     notes = [f"set for the comparison: {', '.join(changed)}"] if changed else []
     if plan.knob.name == "optimizer" and "learning_rate" not in plan.given:

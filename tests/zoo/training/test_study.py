@@ -109,6 +109,16 @@ def test_an_interrupted_study_goes_on_where_it_was(tmp_path):
         assert (first.sparsity, first.last) == (second.sparsity, second.last)
 
 
+def test_a_table_of_ones_own_is_compared_and_what_was_fixed_is_told(tmp_path):
+    generator = np.random.default_rng(0)
+    rows = [f"{a:.3f},{'no' if a < 0 else 'yes'}" for a in generator.normal(size=80)]
+    (tmp_path / "points.csv").write_text("\n".join(["a,answer", *rows]) + "\n")
+    options = {"data": str(tmp_path / "points.csv"), "target": "answer", "epochs": 1, "seeds": 1, "out": tmp_path}
+    found = study("mlp", vary="units=2,4", **options)
+    assert found.name == "study-mlp-points-units"
+    assert "optimizer sgd (otherwise adam)" in found.notes[0]
+
+
 @pytest.fixture(scope="module")
 def rates(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rates")
