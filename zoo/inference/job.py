@@ -75,6 +75,7 @@ class Job:
         on_bad_row: "fail" raises once all is read that a user should mend; "skip" leaves bad rows out; "null" keeps
             them without an answer.
         top: Labels per sample of a multi-class model.
+        advice: What to do about bad rows, where they are refused.
         on_event: Told of progress, a line every two seconds.
 
     Attributes:
@@ -92,12 +93,13 @@ class Job:
         keep: Sequence[str] = (),
         on_bad_row: str = "fail",
         top: int = 1,
+        advice: str = "correct them, or pass --on-bad-row skip or null",
         on_event: Callable[[str], None] | None = None,
     ) -> None:
         if on_bad_row not in get_args(OnBadRow):
             raise UsageError(f"on_bad_row = {on_bad_row!r} is unknown; choose one of {', '.join(get_args(OnBadRow))}")
         self._predictor, self._inputs, self._keep = predictor, inputs, tuple(keep)
-        self._on_bad_row, self._top = on_bad_row, top
+        self._on_bad_row, self._top, self._advice = on_bad_row, top, advice
         self._tell = on_event or (lambda _: None)
         self.contract = predictor.contract
         self._described = predictor.contract.describe()
@@ -211,11 +213,10 @@ class Job:
         return f"{done:,}{share} rows, {done / seconds:,.0f} a second"
 
     def _refusal(self) -> DataError:
-        hint = "correct them, or pass --on-bad-row skip or null"
         if len(self._problems) == 1:
-            return DataError(f"{self._problems[0]}; {hint.replace('them', 'it')}")
+            return DataError(f"{self._problems[0]}; {self._advice.replace('them', 'it')}")
         count = f"at least {NAMED}" if len(self._problems) >= NAMED else str(len(self._problems))
-        return DataError(f"{count} rows cannot be used; {hint}", problems=self._problems)
+        return DataError(f"{count} rows cannot be used; {self._advice}", problems=self._problems)
 
 
 def write_csv(job: Job, out: Path) -> Summary:

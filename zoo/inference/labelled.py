@@ -23,6 +23,7 @@ from zoo.inputs import encoding, open_table
 from zoo.registry import suggest
 
 SEPARATOR = "|"
+ADVICE = "correct them, or take them out"
 _SAID = {
     **dict.fromkeys(("0", "0.0", "false", "no", "f", "n"), 0.0),
     **dict.fromkeys(("1", "1.0", "true", "yes", "t", "y"), 1.0),
@@ -72,7 +73,7 @@ def _measure_table(predictor: Predictor, path: Path, config: DataConfig, on_even
     contract = predictor.contract
     names = _target_columns(contract, path, config)
     inputs = Inputs([path], contract, keep=names, on_event=on_event)
-    job = Job(predictor, inputs, keep=names, on_event=on_event)
+    job = Job(predictor, inputs, keep=names, advice=ADVICE, on_event=on_event)
     extra = (*split_names(config.missing_values), *(encoding(contract.describe()).get("missing") or ()))
     return _gather(job, path, _read(job), rows.missing_words(extra))
 
@@ -108,7 +109,8 @@ def _measure_images(predictor: Predictor, path: Path, config: DataConfig, on_eve
     if not listing.entries:
         raise DataError(f"{path} holds no labelled image; expected a folder for each class, or see --label-from")
     entries = listing.entries
-    job = Job(predictor, Inputs([entry.file for entry in entries], predictor.contract), on_event=on_event)
+    files = Inputs([entry.file for entry in entries], predictor.contract)
+    job = Job(predictor, files, advice=ADVICE, on_event=on_event)
 
     def read() -> Iterator[tuple[Sequence[str], Sequence[Sequence[str]], np.ndarray]]:
         at = 0

@@ -72,7 +72,7 @@ def test_a_file_without_any_target_is_refused(tmp_path):
 
 def test_bad_rows_stop_a_measurement(tmp_path):
     path = write(tmp_path / "rows.csv", ROWS + "old,m,2020-01-01,1\n")
-    with pytest.raises(DataError, match="line 5, column 'age': 'old' is no finite number"):
+    with pytest.raises(DataError, match="line 5, column 'age': 'old' is no finite number; correct it, or take it out"):
         measure(predictor(target=["price"]), path)
 
 
