@@ -3,7 +3,7 @@ import pytest
 
 from zoo.data.dataset import Split
 from zoo.data.samples import draw_samples
-from zoo.data.splits import allocate, divide, subset
+from zoo.data.splits import allocate, divide, divide_by_group, divide_by_time, subset
 from zoo.errors import DataError, UsageError
 
 TARGETS = np.repeat([0, 1, 2], [60, 30, 10])
@@ -81,3 +81,32 @@ def test_a_small_split_is_kept_whole_and_regression_is_drawn_at_random():
     drawn = draw_samples(split, "regression", limit=100, seed=0)
     assert len(drawn) == 100
     assert np.all(np.diff(drawn.samples) > 0)
+
+
+def test_a_group_never_stands_on_both_sides():
+    groups = np.repeat(np.arange(20), np.arange(1, 21))
+    kept, held = divide_by_group(groups, 0.2, seed=0, what="test")
+    assert not set(groups[kept]) & set(groups[held])
+    assert sorted([*kept, *held]) == list(range(len(groups)))
+    assert 0.1 < len(held) / len(groups) < 0.3
+    assert not np.array_equal(held, divide_by_group(groups, 0.2, seed=1, what="test")[1])
+
+
+def test_one_group_cannot_be_divided():
+    with pytest.raises(DataError, match=r"1 group cannot be divided to make a test split"):
+        divide_by_group(np.zeros(9), 0.2, seed=0, what="test")
+
+
+def test_what_is_held_out_is_later_and_equal_times_stay_together():
+    times = np.array([5, 1, 3, 3, 3, 2, 4, 1, 5, 5.0])
+    kept, held = divide_by_time(times, 0.2, what="test")
+    assert times[kept].max() < times[held].min()
+    assert sorted([*kept, *held]) == list(range(10))
+    assert times[held].tolist() == [5, 5, 5]
+
+
+def test_a_time_that_most_rows_share_is_cut_behind():
+    times = np.array([1] * 9 + [2.0])
+    assert divide_by_time(times, 0.5, what="test")[1].tolist() == [9]
+    with pytest.raises(DataError, match="all times are equal"):
+        divide_by_time(np.ones(5), 0.2, what="test")

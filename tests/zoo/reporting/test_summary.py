@@ -71,3 +71,17 @@ def test_a_baseline_that_saw_less_is_not_passed_over():
 )
 def test_figures_are_shown_in_their_unit(metric, value, shown):
     assert show(metric, value) == shown
+
+
+def test_a_lower_mean_error_of_a_baseline_is_said_where_r2_is_as_good():
+    run = manifest(0.84, {"mean": 0.0, "gradient_boosting": 0.85}, metric="r2", test=80)
+    run.metrics["test"]["mae"] = 2.4
+    run.baselines["gradient_boosting"]["mae"] = 2.2
+    assert "by mean error gradient boosting beats the network: MAE 2.2 against 2.4, 9 % more" in verdict(run)
+    run.metrics["test"]["mae"] = 2.3  # within 5 %
+    assert "mean error" not in verdict(run)
+
+
+def test_gradient_boosting_is_named_where_it_wins():
+    said = verdict(manifest(0.70, {"logistic": 0.6, "gradient_boosting": 0.8}, test=500))
+    assert said.startswith("Gradient boosting beats the network by 10.0 points of accuracy")
