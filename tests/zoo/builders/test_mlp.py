@@ -21,7 +21,8 @@ NUMBER = OutputSpec(task="regression", shape=(1,), labels=())
 def test_a_table_is_trained_by_its_size(samples, batch, epochs, units):
     knobs = recommend(TABLE, NUMBER, samples)
     assert (knobs["batch_size"], knobs["epochs"], knobs["units"]) == (batch, epochs, units)
-    assert (knobs["learning_rate"], knobs["schedule"]) == (0.005, "cosine")
+    assert knobs["schedule"] == "cosine"
+    assert knobs["l2"] > 0 or samples >= 10_000
 
 
 def test_images_keep_the_defaults():
