@@ -159,17 +159,21 @@ def verdict(study: Study) -> str:
     if not found:
         return f"No value of {study.knob} was trained to the end."
     ranked = sorted(found, key=lambda pair: pair[1].mean, reverse=better(study.metric, 1.0, 0.0))
-    (best, spread), others = ranked[0], ranked[1:]
-    said = f"{show(study.metric, spread.mean)} ({show(study.metric, spread.low)} to {show(study.metric, spread.high)})"
-    start = (
-        f"{study.knob} = {best.text} is best on the validation split at the last epoch: {label(study.metric)} {said}"
-    )
+    (best, spread), others = ranked[0], [pair for pair in ranked if pair[1].mean != ranked[0][1].mean]
+    mean, low, high = (show(study.metric, figure) for figure in (spread.mean, spread.low, spread.high))
+    tied = [row.text for row, spread in ranked if spread.mean == ranked[0][1].mean]
+    if len(tied) > 1:
+        rest = (
+            f"; next {study.knob} = {others[0][0].text} with {show(study.metric, others[0][1].mean)}" if others else ""
+        )
+        which = f"{study.knob} = {', '.join(tied)} are equally good on the validation split at the last epoch"
+        return f"{which}: {label(study.metric)} {mean}{rest}."
+    which = f"{study.knob} = {best.text} is best on the validation split at the last epoch"
+    start = f"{which}: {label(study.metric)} {mean} ({low} to {high})"
     if not others:
         return f"{start}; nothing else was trained to the end."
     row, second = others[0]
     following = f", next {study.knob} = {row.text} with {show(study.metric, second.mean)}"
-    if second.mean == spread.mean:
-        following = f", the same as {study.knob} = {row.text}"
     if len(study.seeds) == 1:
         return f"{start}{following}; one seed says little, add --seeds 3."
     apart = spread.low > second.high if better(study.metric, 1.0, 0.0) else spread.high < second.low

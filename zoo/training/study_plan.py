@@ -167,14 +167,15 @@ def digest(content: Mapping[str, Any]) -> str:
 def notes(plan: Plan, common: RunConfig, usual: RunConfig, rows: Sequence[Row]) -> list[str]:
     """What was fixed, and what must not be misread."""
     chosen, otherwise = common.training, usual.training
+    own_rates = plan.knob.name == "optimizer" and "learning_rate" not in plan.given
+    told_apart = ("tensorboard", "min_steps", plan.knob.name, *plan.given, *(("learning_rate",) if own_rates else ()))
     changed = [
         f"{name} {getattr(chosen, name)} (otherwise {getattr(otherwise, name)})"
         for name in PLAIN
-        if name not in ("tensorboard", "min_steps", plan.knob.name, *plan.given)
-        and getattr(chosen, name) != getattr(otherwise, name)
+        if name not in told_apart and getattr(chosen, name) != getattr(otherwise, name)
     ]
     notes = [f"set for the comparison: {', '.join(changed)}"] if changed else []
-    if plan.knob.name == "optimizer" and "learning_rate" not in plan.given:
+    if own_rates:
         notes.append("each optimizer has its usual learning rate; give --learning-rate for one rate")
     others = [row.text for row in rows if not row.same_start]
     if others:
