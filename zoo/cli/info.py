@@ -70,9 +70,10 @@ def _file(name: str) -> dict[str, Any]:
     from pathlib import Path
 
     from zoo.builders import get_builder
-    from zoo.config import TRAINING, configure, read_toml
+    from zoo.config import TRAINING, configure
     from zoo.data.options import DATA
     from zoo.deployment import read_deployment
+    from zoo.recipefile import read_toml
 
     config = configure(name)
     deployment = read_deployment(Path(name), read_toml(Path(name)))

@@ -14,12 +14,13 @@ from export.exporting import export_model
 from export.quantization import find_preset
 from export.verification import verify
 from zoo import metrics, runs
-from zoo.config import MONITORS, RunConfig, configure, read_toml
+from zoo.config import MONITORS, RunConfig, configure
 from zoo.data.dataset import Dataset
 from zoo.deployment import Deployment, ExportWish, read_deployment
 from zoo.errors import GateError, InterruptedRunError, SigtermInterrupt, TerminatedRunError, UsageError
 from zoo.inference.evaluation import answer_split
 from zoo.inference.predictor import Predictor
+from zoo.recipefile import read_toml
 from zoo.reporting.report import write_report
 from zoo.runs import Run, locked, safe_name
 from zoo.training.events import Listener, Message, log
