@@ -46,7 +46,7 @@ def read(
         raise DataError(f"the samples given as {what} are empty; give at least one batch")
     if with_targets and any(part.targets is None for part in parts):
         raise UsageError(f"{what} has no targets; give (samples, targets) or batches of both")
-    return [Part(_arrays(part.inputs, what), part.targets) for part in parts]
+    return [Part(_arrays(part.inputs, what), part.targets if with_targets else None) for part in parts]
 
 
 def _is_array(value: Any) -> bool:
@@ -58,7 +58,7 @@ def _split(entry: Any, inputs: int | None, with_targets: bool) -> Part:
     if not isinstance(entry, tuple) or len(entry) not in (1, 2, 3):
         return Part(entry)
     both_inputs = inputs is not None and inputs == len(entry) > 1 and all(map(_is_array, entry))
-    if both_inputs and not (with_targets and len(entry) == 2):
+    if both_inputs and not with_targets:
         return Part(entry)
     return Part(entry[0], entry[1] if len(entry) > 1 else None)
 
@@ -132,7 +132,8 @@ def join(parts: Sequence[Part], signature: Signature, what: str) -> tuple[dict[s
         tensor.name: _joined([batch[tensor.name] for batch in named], f"{what}: input {tensor.name!r}")
         for tensor in signature.inputs
     }
-    count = _same_length(samples, what, "inputs")
+    if _same_length(samples, what, "inputs") == 0:
+        raise DataError(f"{what} holds no samples; give at least one")
     if parts[0].targets is None:
         return samples, None
     wanted = [_by_name(part.targets, signature.outputs, f"targets of {what}", "output") for part in parts]
@@ -148,8 +149,6 @@ def join(parts: Sequence[Part], signature: Signature, what: str) -> tuple[dict[s
     _same_length(
         {**samples, **{f"target {name}": values for name, values in targets.items()}}, what, "inputs and targets"
     )
-    if count == 0:
-        raise DataError(f"{what} holds no samples; give at least one")
     return samples, targets
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from export.signature import Arrays, Signature
 from zoo.errors import ModelError
+from zoo.runner import one_line
 
 
 def recurrent_layer(model: Any) -> str | None:
@@ -30,7 +31,8 @@ def as_float32(model: Any) -> Any:
         ModelError: The copy cannot be made.
     """
     layers = [layer for layer in model._flatten_layers() if hasattr(layer, "dtype_policy")]
-    if all(layer.compute_dtype == "float32" for layer in layers):
+    lower = next((layer for layer in layers if layer.compute_dtype != "float32"), None)
+    if lower is None:
         return model
     custom = {type(layer).__name__: type(layer) for layer in layers}
     try:
@@ -41,8 +43,9 @@ def as_float32(model: Any) -> Any:
         copy.set_weights(model.get_weights())
     except (NotImplementedError, TypeError, ValueError) as error:
         raise ModelError(
-            f"model {model.name!r} runs in {model.compute_dtype} and cannot be rebuilt in float32 ({error}); build it "
-            "under keras.config.set_dtype_policy('float32') and load its weights"
+            f"layer {lower.name!r} of model {model.name!r} runs in {lower.compute_dtype} and the model cannot be "
+            f"rebuilt in float32 ({one_line(error)[:120]}); build it under keras.config.set_dtype_policy('float32') "
+            "and load its weights"
         ) from error
     return copy
 
@@ -89,7 +92,7 @@ def lower(model: Any, signature: Signature, folder: Path, *, batch: int | None) 
     except OSError:
         raise
     except Exception as error:  # tracing runs the user's own layers, which raise anything
-        reason = " ".join(str(error).split())[:300]
+        reason = one_line(error)
         raise ModelError(
             f"model {model.name!r} cannot be traced for export: {reason}; it must run as a graph"
         ) from error
@@ -99,7 +102,7 @@ def _call(model: Any, batch: Any) -> Any:
     try:
         return model(batch, training=False)
     except Exception as error:  # the user's own layers, and ids beyond an embedding, raise anything
-        reason = " ".join(str(error).split())[:300]
+        reason = one_line(error)
         raise ModelError(
             f"model {model.name!r} does not run on the samples given: {reason}; check their values"
         ) from error

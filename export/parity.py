@@ -77,6 +77,14 @@ def compare(
     )
 
 
+def is_chance(parity: Parity, targets: np.ndarray, task: str) -> bool:
+    """Whether Keras itself does no better than the same answer to every sample; False where nobody can tell."""
+    if parity.metric_before is None or task == "multilabel":
+        return False
+    constant = 0.0 if task == "regression" else float(np.max(np.unique(targets, return_counts=True)[1]) / len(targets))
+    return not parity.metric_before > constant
+
+
 def figures(comparisons: Mapping[str, Parity]) -> dict[str, Any]:
     """What bundle.json says of a comparison: the figures of the only output, or the worst ones and each output's own.
 

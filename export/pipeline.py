@@ -14,7 +14,7 @@ from export import cost, lowering
 from export.bundle import Bundle
 from export.child import Child
 from export.manifest import describe_bundle
-from export.parity import all_failures, compare
+from export.parity import all_failures, compare, is_chance
 from export.quantization import Preset
 from export.signature import Arrays
 from export.source import Source, random_samples
@@ -75,6 +75,12 @@ class Export:
             name: compare(reference[name], outputs[name], targets.get(name), self._source.answer(name), split)
             for name in reference
         }
+        for name, parity in comparisons.items():
+            if name in targets and is_chance(parity, targets[name], self._source.answer(name)["task"]):
+                self._tell(
+                    f"WARNING: Keras itself reaches {parity.metric} {parity.metric_before:.4f} as {name!r}, no better "
+                    "than one answer for all; are the samples prepared as in training, and the targets in its order?"
+                )
         content = describe_bundle(
             preset=self._options.preset,
             file_format=self._options.file_format,

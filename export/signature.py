@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ModelError
+from zoo.runner import one_line
 
 Arrays = Mapping[str, np.ndarray]
 """Arrays by the name of the input or output they belong to, first axis the batch."""
@@ -218,7 +219,7 @@ def _outputs(model: Any, known: Signature) -> tuple[tuple[Tensor, ...], Any]:
     try:
         answer = model(known.pack(zeros), training=False)
     except Exception as error:  # the user's own layers raise anything
-        reason = " ".join(str(error).split())[:300]
+        reason = one_line(error)
         taken = ", ".join(map(str, known.inputs))
         raise ModelError(
             f"model {model.name!r} cannot be called with {taken}: {reason}; check what call() takes"

@@ -67,7 +67,7 @@ def locate(reference: str | Path, root: Path) -> runs.Run | Path:
     """
     path = Path(reference).absolute()
     if path.suffix not in KERAS_FILES:
-        if path.is_file() and path.suffix != ".toml":
+        if (path.is_file() and path.suffix != ".toml") or (path / "saved_model.pb").is_file():
             raise UsageError(f"{path} cannot be exported; expected a run or a .keras file")
         return runs.find_run(reference, root)
     if not path.is_file():
@@ -225,6 +225,8 @@ def from_data(path: Path, data: str, options: Mapping[str, Any], tell: Callable[
     one = draw_samples(dataset.train, dataset.output.task, SAMPLE_LIMIT)
     signature = describe(model, dataset.inputs(one.take(np.arange(1))))
     _check_fit(path, signature, dataset, data)
+    if tell:
+        tell(_fed(path, data, dataset))
     entry, answer = signature.inputs[0], signature.outputs[0]
     held_out = draw_samples(dataset.validation, dataset.output.task, EVALUATION_LIMIT)
     identity = dataset.identity
@@ -249,6 +251,18 @@ def from_data(path: Path, data: str, options: Mapping[str, Any], tell: Callable[
     )
 
 
+def _fed(path: Path, data: str, dataset: Any) -> str:
+    """How the data reach the model: nobody knows how the model's owner prepared them in training."""
+    steps = ", ".join(step["step"] for step in dataset.steps) or "no step"
+    pixels = ", pixels of 0 to 255" if dataset.input.dtype == "uint8" else ""
+    answers = (
+        "; its answers are read as standardised targets (--target-transform none: as they are)"
+        if dataset.target_transform
+        else ""
+    )
+    return f"{path.name} is fed {data} as zoo train prepares it: {steps}{pixels}{answers}"
+
+
 def _check_fit(path: Path, signature: Signature, dataset: Any, data: str) -> None:
     """Raises DataError where a data set cannot feed a model or does not ask what it answers."""
     if not signature.single:
@@ -258,7 +272,9 @@ def _check_fit(path: Path, signature: Signature, dataset: Any, data: str) -> Non
         )
     shape, wanted = tuple(dataset.input.shape), signature.inputs[0].shape
     if shape != wanted:
-        raise DataError(f"{data} gives samples of shape {shape}, {path} takes {wanted}; see: zoo data check {data}")
+        raise DataError(
+            f"{data} gives samples of shape {shape}, {path} takes {wanted}; give the data it was trained on"
+        )
     width, asked = int(np.prod(signature.outputs[0].shape, dtype=np.int64)), int(np.prod(dataset.output.shape))
     if width != asked:
         raise DataError(

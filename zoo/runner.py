@@ -13,6 +13,7 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -378,8 +379,9 @@ def _quantization(details: Mapping[str, Any]) -> tuple[float, int] | None:
 
 
 def one_line(error: BaseException) -> str:
-    """The message of another library's error, cut to one line."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    """The message of another library's error, cut to one line and without the colours that some of them add."""
+    plain = re.sub("\x1b\\[[0-9;]*m", "", str(error))
+    return " ".join(plain.split())[:300] or type(error).__name__
 
 
 def probe(path: Path | str, timeout: float = 20.0) -> dict[str, Any]:
