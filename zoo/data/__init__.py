@@ -13,7 +13,8 @@ from zoo.data.catalog import DATASETS
 
 if TYPE_CHECKING:
     from zoo.data.dataset import Dataset, Raw, Split
-    from zoo.data.loading import LoadRequest, load, prepare
+    from zoo.data.loading import LoadRequest, load
+    from zoo.data.preparing import prepare
     from zoo.data.samples import draw_samples
 
 _LAZY: Mapping[str, str] = {
@@ -22,7 +23,7 @@ _LAZY: Mapping[str, str] = {
     "Split": "zoo.data.dataset",
     "LoadRequest": "zoo.data.loading",
     "load": "zoo.data.loading",
-    "prepare": "zoo.data.loading",
+    "prepare": "zoo.data.preparing",
     "draw_samples": "zoo.data.samples",
 }
 

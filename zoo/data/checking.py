@@ -10,9 +10,10 @@ from typing import Any
 from zoo.cards import Kind, Task
 from zoo.data.catalog import DATASETS
 from zoo.data.findings import Finding, errors
-from zoo.data.loading import load_registered, prepare
+from zoo.data.loading import load_registered
 from zoo.data.options import DataConfig
 from zoo.data.own import Reading, read_path
+from zoo.data.preparing import prepare
 from zoo.data.references import resolve_reference
 from zoo.data.schema import Schema
 from zoo.errors import DataError, UsageError

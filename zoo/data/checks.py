@@ -1,13 +1,19 @@
-"""Raw data is looked at before it is used: finite numbers, targets that mean something."""
+"""Raw data is looked at before it is used: finite numbers, targets that mean something, classes, equal samples."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from zoo.data.dataset import Raw
+from zoo.data.dataset import Raw, Split
+from zoo.data.findings import Finding
+from zoo.data.identity import conflicts
 from zoo.errors import DataError
 
 CHUNK = 65_536
+IMBALANCE = 10
+"""How many times larger than the smallest class the largest may be before it is worth a warning."""
 
 
 def check(raw: Raw, name: str) -> None:
@@ -69,3 +75,66 @@ def _check_classes(targets: np.ndarray, raw: Raw, where: str) -> None:
         raise DataError(
             f"{where}s: class {raw.labels[index]!r} has no sample; add samples of it or leave its label out"
         )
+
+
+def class_count(raw: Raw) -> int:
+    """Number of classes to stratify by; 0 where there are none."""
+    return len(raw.labels) if raw.task in ("binary", "multiclass") else 0
+
+
+def imbalance(raw: Raw) -> list[Finding]:
+    """Classes of very different size: accuracy then says little, and the small ones are learnt badly."""
+    if not class_count(raw):
+        return []
+    counts = np.bincount(raw.targets.astype(np.int64), minlength=len(raw.labels))
+    most, least = int(counts.argmax()), int(counts.argmin())
+    if counts[most] < IMBALANCE * counts[least]:
+        return []
+    sizes = f"{raw.labels[most]!r} has {counts[most]:,} samples, {raw.labels[least]!r} {counts[least]:,}"
+    return [
+        Finding("warning", f"the classes are unbalanced: {sizes}; look at macro_f1, try --set class_weights=balanced")
+    ]
+
+
+def look_alikes(raw: Raw, digests: np.ndarray) -> list[Finding]:
+    """Exactly equal samples with different targets: at least one of each is labelled wrongly, or nobody can tell."""
+    if raw.task == "regression":
+        return []
+    groups = conflicts(digests, raw.targets)
+    if not groups:
+        return []
+    count = sum(len(group) for group in groups)
+    example = ""
+    if raw.names:
+        members = [f"{raw.names[at]} ({_label(raw, at)})" for at in groups[0][:3]]
+        example = f", such as {', '.join(members)}"
+    return [
+        Finding(
+            "warning", f"{count:,} samples are exactly equal to one with another label{example}; look at their labels"
+        )
+    ]
+
+
+def _label(raw: Raw, at: int) -> str:
+    return raw.labels[int(raw.targets[at])] if raw.targets.ndim == 1 else str(raw.targets[at].tolist())
+
+
+def straddlers(test: np.ndarray, others: np.ndarray) -> list[Finding]:
+    """Test samples that stand, exactly equal, among the others; both are digests, (n,) uint64."""
+    count = int(np.isin(test, others).sum())
+    if not count:
+        return []
+    text = f"{count:,} of {len(test):,} test samples also stand, exactly equal, in the training or validation split"
+    return [Finding("note", text)]
+
+
+def check_classes(raw: Raw, name: str, splits: Mapping[str, Split]) -> None:
+    """Raises DataError where a split lacks a class: it could be neither learnt nor measured."""
+    for part, split in splits.items():
+        counts = np.bincount(split.targets.astype(np.int64), minlength=len(raw.labels))
+        absent = [raw.labels[index] for index in np.flatnonzero(counts == 0)]
+        if absent:
+            raise DataError(
+                f"{name}: class {', '.join(map(repr, absent))} has no sample in the {part} split; add samples of it, "
+                "leave it out, or split otherwise (--split)"
+            )

@@ -3,7 +3,7 @@ import pytest
 
 from zoo import data
 from zoo.data.dataset import Raw
-from zoo.data.loading import prepare
+from zoo.data.preparing import prepare
 from zoo.errors import DataError, UsageError
 
 EMBEDDED = ["digits", "iris", "wine", "breast-cancer", "diabetes"]

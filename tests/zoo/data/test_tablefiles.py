@@ -8,9 +8,9 @@ import pytest
 from zoo.data import load, tablefiles
 from zoo.data.checking import check_data
 from zoo.data.findings import errors
-from zoo.data.loading import prepare
 from zoo.data.options import data_config
 from zoo.data.own import load_path, read_path
+from zoo.data.preparing import prepare
 from zoo.data.schema import write_schema
 from zoo.errors import DataError
 

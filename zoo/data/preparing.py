@@ -1,0 +1,198 @@
+"""From raw arrays to splits with their preprocessing, fitted on the training split alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from zoo import preprocessing
+from zoo.cards import DataIdentity, InputSpec, OutputSpec
+from zoo.data.checks import check, check_classes, class_count, imbalance, look_alikes, straddlers
+from zoo.data.dataset import PARTS, Dataset, Raw, Selection, Split
+from zoo.data.findings import Finding
+from zoo.data.identity import digest, row_digests
+from zoo.data.options import DataConfig, data_config
+from zoo.data.splits import divide, divide_by_group, divide_by_time, subset
+
+_TEST_STREAM, _VALIDATION_STREAM, _SUBSET_STREAM = 1, 2, 3  # so that one draw does not mirror another
+FIT_ROWS = 500_000
+"""Training rows that the steps of a table are fitted on at most, drawn by chance."""
+
+
+def prepare(
+    raw: Raw,
+    name: str,
+    *,
+    seed: int,
+    on_event: Callable[[str], None] | None = None,
+    config: DataConfig | None = None,
+    **options: object,
+) -> Dataset:
+    """Checks, splits and fits raw arrays; arguments and errors as for `load`."""
+    config = config or data_config(**options)
+    check(raw, name)
+    train, held_out, tested, test_split = _split(raw, seed, config)
+    whole = Split(raw.samples, raw.targets)
+    classes = class_count(raw)
+    digests = row_digests(raw.samples) if raw.digests is None else raw.digests
+    test_digests = _test_digests(raw, digests, tested)
+    findings = (
+        *raw.findings,
+        *imbalance(raw),
+        *look_alikes(raw, digests),
+        *straddlers(test_digests, digests[np.concatenate([train, held_out])]),
+    )
+    splits = {"train": whole.take(train), "validation": whole.take(held_out), "test": test_split}
+    if classes:
+        check_classes(raw, name, splits)
+    if config.train_samples:
+        splits["train"] = subset(
+            splits["train"], config.train_samples, seed=_stream(seed, _SUBSET_STREAM), classes=classes
+        )
+    steps = _fit_steps(raw, splits["train"], seed)
+    if raw.schema:
+        splits, found = _learnt_values(raw, splits, steps[0])
+        findings = (*findings, *found)
+    if on_event:
+        for finding in findings:
+            on_event(f"{'WARNING' if finding.severity == 'warning' else 'note'}: {finding.message}")
+    identity = DataIdentity(
+        name=name,
+        sha256=raw.sha256 or digest(raw.samples, raw.targets, raw.test_samples, raw.test_targets),
+        samples={key: len(split) for key, split in splits.items()},
+        class_counts={key: _class_counts(raw, split) for key, split in splits.items()} if classes else {},
+        stand_in=bool(raw.stand_in),
+        duplicates=int(np.isin(test_digests, digests[np.concatenate([train, held_out])]).sum()),
+        note=raw.stand_in,
+        findings=tuple(f"{finding.severity}: {finding.message}" for finding in findings),
+    )
+    return Dataset(
+        input=_input_spec(raw, steps),
+        output=_output_spec(raw),
+        **splits,
+        identity=identity,
+        steps=steps,
+        target_transform=_fit_target(splits["train"], raw.target_transform) if raw.task == "regression" else {},
+        target_columns=raw.target_columns,
+        findings=findings,
+    )
+
+
+def _test_digests(raw: Raw, digests: np.ndarray, tested: np.ndarray | None) -> np.ndarray:
+    if tested is not None:
+        return np.asarray(digests[tested])
+    if raw.test_digests is not None:
+        return raw.test_digests
+    return row_digests(np.asarray(raw.test_samples))
+
+
+def _stream(seed: int, purpose: int) -> int:
+    """An own seed for each purpose."""
+    return int(np.random.SeedSequence([seed, purpose]).generate_state(1)[0])
+
+
+def _split(raw: Raw, seed: int, config: DataConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, Split]:
+    """Positions of train, validation and test (None where the test split stands apart), and the test split."""
+    everything = np.arange(len(raw.samples))
+    if raw.test_samples is not None and raw.test_targets is not None:
+        rest, tested = everything, None
+    else:
+        rest, tested = _hold_out(raw, everything, config.test, seed=_stream(seed, _TEST_STREAM), what="test")
+    train, held_out = _hold_out(raw, rest, config.validation, seed=_stream(seed, _VALIDATION_STREAM), what="validation")
+    if tested is not None:
+        return train, held_out, tested, Split(raw.samples, raw.targets).take(tested)
+    return train, held_out, None, Split(np.asarray(raw.test_samples), np.asarray(raw.test_targets))
+
+
+def _hold_out(raw: Raw, rows: np.ndarray, fraction: float, *, seed: int, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Positions kept and held out, as the data say it, else by time, by group, or by chance."""
+    if raw.parts is not None and (raw.parts[rows] == PARTS.index(what)).any():
+        chosen = raw.parts[rows] == PARTS.index(what)
+        return rows[~chosen], rows[chosen]
+    if raw.times is not None:
+        kept, held = divide_by_time(raw.times[rows], fraction, what=what)
+    elif raw.groups is not None:
+        kept, held = divide_by_group(raw.groups[rows], fraction, seed=seed, what=what)
+    else:
+        free = rows if raw.parts is None else rows[raw.parts[rows] < PARTS.index("validation")]
+        kept, held = divide(
+            raw.targets[free], fraction, seed=seed, classes=class_count(raw), labels=raw.labels, what=what
+        )
+        others = np.setdiff1d(rows, free)  # validation samples of the data's own stay out of the test split
+        return np.sort(np.concatenate([free[kept], others])), free[held]
+    return rows[kept], rows[held]
+
+
+def _class_counts(raw: Raw, split: Split) -> dict[str, int]:
+    counts = np.bincount(split.targets.astype(np.int64), minlength=len(raw.labels))
+    return {label: int(count) for label, count in zip(raw.labels, counts, strict=True)}
+
+
+def _input_spec(raw: Raw, steps: tuple[Mapping[str, Any], ...]) -> InputSpec:
+    if raw.kind != "image":
+        return InputSpec(shape=(len(steps[-1]["scale"]),), kind=raw.kind, columns=raw.columns)
+    height, width, channels = (*raw.samples.shape[1:], 1)[:3]
+    return InputSpec(shape=(height, width, channels), kind="image", dtype="uint8", scale=1 / 255)
+
+
+def _output_spec(raw: Raw) -> OutputSpec:
+    width = {"binary": 1, "multiclass": len(raw.labels)}.get(raw.task) or raw.targets.reshape(
+        len(raw.targets), -1
+    ).shape[1]
+    return OutputSpec(task=raw.task, shape=(width,), labels=raw.labels)
+
+
+def _fit_steps(raw: Raw, train: Split, seed: int) -> tuple[Mapping[str, Any], ...]:
+    if raw.kind == "image":
+        height, width, channels = (*raw.samples.shape[1:], 1)[:3]
+        return ({"step": "image", "height": height, "width": width, "channels": channels},)
+    chosen = np.arange(len(train))
+    if len(train) > FIT_ROWS:
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(train))[:FIT_ROWS])
+    rows = np.asarray(train.samples[chosen])
+    schema = raw.schema or tuple({"name": name, "type": "number"} for name in raw.columns)
+    own = bool(raw.schema)
+    encode = preprocessing.fit_encode(schema, rows, raw.missing, adapt=own)
+    features = preprocessing.encode(preprocessing.recode(rows, preprocessing.recoding(schema, encode)), encode)
+    return (encode, preprocessing.fit_standardise(features, _zero_one(features), clip=own))
+
+
+def _learnt_values(
+    raw: Raw, splits: Mapping[str, Split], encode: Mapping[str, Any]
+) -> tuple[dict[str, Split], list[Finding]]:
+    """The splits with the categories' codes of the step: what the training split hardly holds is unseen."""
+    tables = preprocessing.recoding(raw.schema, encode)
+
+    def change(rows: np.ndarray) -> np.ndarray:
+        return preprocessing.recode(rows, tables)
+
+    changed = {}
+    for key, split in splits.items():
+        samples = split.samples
+        if isinstance(samples, np.memmap):
+            samples = Selection(samples, np.arange(len(samples)))
+        samples = samples.changed(change) if isinstance(samples, Selection) else change(samples)
+        changed[key] = Split(samples, split.targets)
+    findings = []
+    for column, fitted in zip(raw.schema, encode["columns"], strict=True):
+        count, kept = len(column.get("values", ())), len(fitted.get("values", ()))
+        if kept < count:
+            text = f"column {column['name']!r}: {kept} of {count} values are frequent enough in the training split"
+            findings.append(Finding("note", f"{text} to be learnt; the others count as unseen"))
+    return changed, findings
+
+
+def _zero_one(features: np.ndarray) -> list[int]:
+    """Features that are 0 or 1 in every row."""
+    return np.flatnonzero(((features == 0) | (features == 1)).all(axis=0)).tolist()
+
+
+def _fit_target(train: Split, transform: str) -> dict[str, Any]:
+    targets = np.asarray(train.targets, np.float64).reshape(len(train), -1)
+    if transform == "none":
+        return {}
+    logarithm = {"transform": "log1p"} if transform == "log1p" else {}
+    step = preprocessing.fit_standardise(np.log1p(targets) if logarithm else targets)
+    return {"scale": step["scale"], "offset": step["offset"], **logarithm}
