@@ -51,7 +51,7 @@ def verdict(manifest: Manifest) -> str:
     best = max(rivals, key=lambda name: rivals[name])
     sentence = _compare(metric, network, best, rivals[best], int(manifest.data.get("samples", {}).get("test", 0)))
     where = f"On a stand-in, not on {manifest.data.get('name')}: " if manifest.data.get("stand_in") else ""
-    return f"{where}{sentence}{_shortened(manifest, best)}{_by_mae(manifest)}."
+    return f"{where}{sentence}{_shortened(manifest, best)}{_by_mae(manifest, sentence)}."
 
 
 def primary_metric(manifest: Manifest) -> str | None:
@@ -124,8 +124,10 @@ def _noise(metric: str, value: float, samples: int) -> float:
     return max(1 / samples, math.sqrt(max(value * (1 - value), 0.0) / samples))
 
 
-def _by_mae(manifest: Manifest) -> str:
-    """Says where the network's mean error is clearly above a baseline's, whatever R2 says; of a regression."""
+def _by_mae(manifest: Manifest, sentence: str) -> str:
+    """Says where the network's mean error is clearly above a baseline's though it does not lose by R2."""
+    if "beats the network" in sentence:
+        return ""
     network = number(manifest.metrics["test"].get("mae"))
     rivals = {name: number(values.get("mae")) for name, values in manifest.baselines.items()}
     rivals = {name: value for name, value in rivals.items() if value > 0}
