@@ -79,9 +79,11 @@ def export_model(
     if isinstance(source, (str, Path)):
         source = sources.locate(source, Path(root))
     if data is None and data_options:
-        raise UsageError(f"{', '.join(data_options)} say how data are read; name them with --data NAME or PATH")
+        raise UsageError(
+            f"{', '.join(data_options)}: these say how data are read; name the data with --data NAME or PATH"
+        )
     if data is not None and not isinstance(source, Path):
-        raise UsageError(f"data {data} go with a .keras file; {_short(source)} is exported with its own samples")
+        raise UsageError(f"data ({data}) go with a .keras file; {_short(source)} is exported with its own samples")
     try:
         with _borrowed(child) as worker, tempfile.TemporaryDirectory(prefix="zoo-export-") as scratch:
             worker.start()  # it imports TensorFlow while this process does the same
@@ -150,6 +152,8 @@ def to_tflite(run_or_model: Any, quantize: str = "float32", **options: Any) -> B
 
     Example:
         >>> zoo.export.to_tflite(model, quantize="int8", representative=x_train[:200], evaluate=(x_test, y_test))
+        >>> inputs = {"image": pixels, "words": ids}
+        >>> zoo.export.to_tflite(model, "int8", representative=inputs, evaluate=(inputs, {"kind": y, "price": z}))
     """
     return export_model(run_or_model, format="tflite", quantize=quantize, **options)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +53,15 @@ def from_run(run: runs.Run) -> Source:
         "run": f"{run.path.parent.name}/{run.path.name}",
         "recipe": manifest.recipe,
         "builder": manifest.builder,
-        "data": {key: manifest.data.get(key) for key in ("name", "sha256", "stand_in", "note")},
+        "data": _data_origin(manifest.data),
     }
     return _from_folder(run.path, run.path / runs.MODEL, run.path / runs.EXPORT, manifest.name, origin)
+
+
+def _data_origin(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """What bundle.json says of data: a file of one's own by its name alone, a bundle holds no paths of this machine."""
+    kept = {key: identity.get(key) for key in ("name", "sha256", "stand_in", "note")}
+    return {**kept, "name": Path(str(kept["name"])).name if kept["name"] else None}
 
 
 def locate(reference: str | Path, root: Path) -> runs.Run | Path:
@@ -229,7 +235,6 @@ def from_data(path: Path, data: str, options: Mapping[str, Any], tell: Callable[
         tell(_fed(path, data, dataset))
     entry, answer = signature.inputs[0], signature.outputs[0]
     held_out = draw_samples(dataset.validation, dataset.output.task, EVALUATION_LIMIT)
-    identity = dataset.identity
     return Source(
         name=path.name,
         model=model,
@@ -239,15 +244,7 @@ def from_data(path: Path, data: str, options: Mapping[str, Any], tell: Callable[
         calibration={entry.name: np.asarray(one.samples)},
         samples={entry.name: np.asarray(held_out.samples)},
         targets={answer.name: held_out.targets},
-        origin={
-            "model": path.name,
-            "data": {
-                "name": Path(data).name,
-                "sha256": identity.sha256,
-                "stand_in": identity.stand_in,
-                "note": identity.note,
-            },
-        },
+        origin={"model": path.name, "data": _data_origin(asdict(dataset.identity))},
     )
 
 

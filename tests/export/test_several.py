@@ -333,7 +333,7 @@ def test_a_keras_file_takes_its_samples_from_data(
     [
         ((5,), 3, ("--data", "iris"), 3, "iris gives samples of shape (4,)"),
         ((4,), 2, ("--data", "iris"), 3, "answers with 2 numbers, iris asks for 3 (multiclass)"),
-        ((4,), 3, ("--target", "kind"), 2, "target say how data are read; name them with --data"),
+        ((4,), 3, ("--target", "kind"), 2, "target: these say how data are read; name the data with --data"),
         ((4,), 3, ("--data", "irsi"), 2, "irsi"),
     ],
 )
@@ -355,7 +355,7 @@ def test_data_that_do_not_fit_are_refused(
 def test_data_are_for_files_alone(table_run: Any, child: Child, tmp_path: Path) -> None:
     run = table_run("binary", tmp_path)
     with pytest.raises(
-        UsageError, match=r"data iris go with a \.keras file; binary-mlp is exported with its own samples"
+        UsageError, match=r"data \(iris\) go with a \.keras file; binary-mlp is exported with its own samples"
     ):
         export.export_model(run, data="iris", child=child)
 
@@ -368,3 +368,10 @@ def test_a_model_no_better_than_one_answer_is_told(keras: Any, child: Child, tmp
     evaluate = (np.ones((10, 2)), np.array([1] * 6 + [0] * 4))
     zoo.export.to_tflite(model, evaluate=evaluate, out=tmp_path / "constant", child=child, on_event=told.append)
     assert any("WARNING: Keras itself reaches accuracy 0.4000" in line for line in told)
+
+
+def test_a_bundle_names_data_of_ones_own_without_their_folder(table_run: Any, child: Child, tmp_path: Path) -> None:
+    run = table_run("binary", tmp_path)
+    run.update(data={**run.manifest.data, "name": "/home/someone/rows.csv"})
+    bundle = export.export_model(runs.Run(run.path), child=child)
+    assert bundle.manifest["source"]["data"]["name"] == "rows.csv"
