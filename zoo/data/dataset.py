@@ -13,6 +13,9 @@ from zoo import preprocessing
 from zoo.cards import DataIdentity, InputSpec, Kind, OutputSpec, Task
 from zoo.data.findings import Finding
 
+CHUNK = 65_536
+"""Rows of a table that the steps are applied to at a time."""
+
 IN_MEMORY_BYTES = 512 * 1024 * 1024
 """Model inputs of a split up to this size are made once and kept; larger ones are made anew for each batch."""
 
@@ -196,7 +199,13 @@ class Dataset:
 
     def inputs(self, split: Split) -> np.ndarray:
         """What the model is fed, all in memory: the steps applied to a split's raw samples, first axis the batch."""
-        return preprocessing.apply(self.steps, np.asarray(split.samples))
+        if self.input.kind != "table" or len(split) <= CHUNK:
+            return preprocessing.apply(self.steps, np.asarray(split.samples))
+        made = np.empty((len(split), *self.input.shape), self.input.dtype)
+        for start in range(0, len(split), CHUNK):  # the steps' float64 of all rows would be several times the result
+            rows = np.asarray(split.samples[start : start + CHUNK])
+            made[start : start + CHUNK] = preprocessing.apply(self.steps, rows)
+        return made
 
     def model_inputs(self, split: Split) -> np.ndarray | ModelInputs:
         """What the model is fed, by slice or positions: an array where it is small, else made when it is asked for."""
