@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -140,8 +142,88 @@ def test_the_tour_runs_from_a_path_with_a_space(tmp_path):
         assert manifest["data"]["stand_in"]
 
 
+def photographs(folder):
+    """Two classes of small pictures: a bright disc or a bright square somewhere on noise."""
+    generator = np.random.default_rng(0)
+    rows, columns = np.mgrid[:40, :48]
+    for at in range(80):
+        name = ("discs", "squares")[at % 2]
+        row, column = generator.integers(10, 30, 2)
+        far = (
+            np.hypot(rows - row, columns - column)
+            if name == "discs"
+            else np.maximum(abs(rows - row), abs(columns - column))
+        )
+        pixels = generator.integers(0, 90, (40, 48, 3)) + 120 * (far < 8)[..., np.newaxis]
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"picture {at}.png")
+    (folder / "discs" / "broken.png").write_text("no picture")
+
+
+def houses(file):
+    """Prices that hang on size, age and place, with an identifier and gaps."""
+    generator = np.random.default_rng(0)
+    lines = ["id,size,age,place,price"]
+    for at in range(300):
+        size, age, place = (
+            generator.uniform(30, 200),
+            generator.integers(0, 90),
+            generator.choice(["hill", "shore", "town"]),
+        )
+        price = 2000 * size - 900 * age + 50_000 * (place == "shore") + generator.normal(0, 9000)
+        lines.append(f"{at + 1},{'' if at % 17 == 0 else f'{size:.1f}'},{age},{place},{price:.0f}")
+    file.write_text("\n".join(lines) + "\n")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("line", blocks(README.split("## Choices of the book")[1].split("## A recipe of your own")[0]))
+def test_the_commands_on_ones_own_data_run(tmp_path):
+    here = tmp_path / "my projects"
+    here.mkdir()
+    (here / "scripts").symlink_to(ROOT / "scripts")
+    photographs(here / "photos")
+    houses(here / "houses.csv")
+    environment = {**os.environ, "ZOO_HOME": str(tmp_path / "home"), "ZOO_DATA_PATH": ""}
+
+    def run(line):
+        return subprocess.run(
+            ["bash", "-c", line], cwd=here, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+
+    commands = blocks(re.search(r"<!-- own data -->(.*?)<!-- end of own data -->", README, re.DOTALL)[1])
+    assert len(commands) >= 8
+    refused = run(commands[0])
+    assert refused.returncode == 3
+    assert "broken.png" in refused.stdout
+    (here / "photos" / "discs" / "broken.png").rename(here / "broken.png")
+    for line in commands:
+        done = run(line)
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    labels, prices = ((here / name).read_text().splitlines() for name in ("labels.csv", "prices.csv"))
+    assert len(labels) == 81
+    assert prices[0].startswith("id,")
+    assert [line.split(",")[0] for line in prices[1:]] == [str(at + 1) for at in range(300)]
+
+
+@pytest.mark.slow
+def test_the_recipe_of_ones_own_runs_and_is_skipped_the_second_time(tmp_path):
+    content = re.search(r"```toml\n(# wine.toml.*?)```", README, re.DOTALL)[1]
+    (tmp_path / "wine.toml").write_text(content)
+    environment = {**os.environ, "ZOO_HOME": str(tmp_path / "home")}
+    command = [str(ROOT / "scripts" / "zoo"), "run", "wine.toml", "--json"]
+    found = []
+    for _ in range(2):
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads(done.stdout.splitlines()[-1]))
+    assert found[0]["run"] == found[1]["run"]
+    assert not found[0]["skipped"]
+    assert found[1]["skipped"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", blocks(README.split("## Choices of the book")[1].split("## One knob's effect")[0]))
 def test_the_choices_of_the_book_run(line, tmp_path):
     words = line.split("#")[0].split()
     words += [] if "--epochs" in words else ["--epochs", "1"]
