@@ -73,7 +73,8 @@ def fetch(name: str, as_json: bool) -> None:
     Example:
       zoo data fetch mnist
     """
-    from zoo.data import DATASETS, store
+    from zoo.data import DATASETS
+    from zoo.data.known import store
 
     card = DATASETS.get(name)
     if card.files:
@@ -85,7 +86,7 @@ def fetch(name: str, as_json: bool) -> None:
 def _describe(card: DatasetCard) -> dict[str, Any]:
     """The card, and the state of its files on this machine."""
     from zoo import settings
-    from zoo.data import store
+    from zoo.data.known import store
 
     found = store.locate(card) if card.files else None
     return {

@@ -24,7 +24,7 @@ def _idx_file(name: str, sha256: str, size: int) -> RemoteFile:
 _CARDS = (
     DatasetCard(
         name="mnist",
-        loader="zoo.data.images:load_mnist",
+        loader="zoo.data.known.images:load_mnist",
         kind="image",
         task="multiclass",
         summary="handwritten digits, 28x28 grey",
@@ -46,7 +46,7 @@ _CARDS = (
     ),
     DatasetCard(
         name="fashion_mnist",
-        loader="zoo.data.images:load_fashion_mnist",
+        loader="zoo.data.known.images:load_fashion_mnist",
         kind="image",
         task="multiclass",
         summary="pictures of clothing, 28x28 grey",
@@ -93,7 +93,7 @@ _CARDS = (
     ),
     DatasetCard(
         name="digits",
-        loader="zoo.data.images:load_digits",
+        loader="zoo.data.known.images:load_digits",
         kind="image",
         task="multiclass",
         summary="handwritten digits, 8x8 grey; the set's values of 0 to 16 are spread to pixels of 0 to 255",
@@ -105,7 +105,7 @@ _CARDS = (
     ),
     DatasetCard(
         name="iris",
-        loader="zoo.data.tables:load_iris",
+        loader="zoo.data.known.tables:load_iris",
         kind="table",
         task="multiclass",
         summary="three species of iris from four measures of the flower, in cm",
@@ -117,7 +117,7 @@ _CARDS = (
     ),
     DatasetCard(
         name="wine",
-        loader="zoo.data.tables:load_wine",
+        loader="zoo.data.known.tables:load_wine",
         kind="table",
         task="multiclass",
         summary="three cultivars from 13 chemical measures of the wine",
@@ -129,7 +129,7 @@ _CARDS = (
     ),
     DatasetCard(
         name="breast-cancer",
-        loader="zoo.data.tables:load_breast_cancer",
+        loader="zoo.data.known.tables:load_breast_cancer",
         kind="table",
         task="binary",
         summary="malignant or benign from 30 measures of cell nuclei",
@@ -141,7 +141,7 @@ _CARDS = (
     ),
     DatasetCard(
         name="diabetes",
-        loader="zoo.data.tables:load_diabetes",
+        loader="zoo.data.known.tables:load_diabetes",
         kind="table",
         task="regression",
         summary="progression of diabetes after one year from ten measures of the patient, in their own units",

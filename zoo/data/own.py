@@ -19,9 +19,9 @@ from zoo.registry import load_object
 OnEvent = Callable[[str], None]
 TABLES = (".csv", ".tsv", ".txt", ".data", ".tab")
 READERS: Mapping[str, str] = {
-    "images": "zoo.data.imagefiles:read_images",
-    "table": "zoo.data.tablefiles:read_table",
-    "arrays": "zoo.data.arrayfiles:read_arrays",
+    "images": "zoo.data.images.reading:read_images",
+    "table": "zoo.data.tables.reading:read_table",
+    "arrays": "zoo.data.arrays.reading:read_arrays",
 }
 """Form to the function `(Request) -> Reading` that reads it."""
 
@@ -130,4 +130,4 @@ def form_of(path: Path, config: DataConfig) -> str:
 
 def _lists_images(path: Path, config: DataConfig) -> bool:
     """Whether a table is a list of image files and their labels."""
-    return bool(load_object("zoo.data.imagefiles:is_image_list")(path, config))
+    return bool(load_object("zoo.data.images.reading:is_image_list")(path, config))

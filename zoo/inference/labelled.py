@@ -10,7 +10,7 @@ import numpy as np
 
 from zoo import rows
 from zoo.data.findings import SHOWN, refuse
-from zoo.data.imagefiles import list_images
+from zoo.data.images.reading import list_images
 from zoo.data.options import DataConfig
 from zoo.data.own import form_of, load_path
 from zoo.errors import DataError, UsageError

@@ -7,7 +7,7 @@ import pytest
 
 from zoo.cards import DatasetCard
 from zoo.data.identity import digest
-from zoo.data.store import KEYS
+from zoo.data.known.store import KEYS
 
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data"
 
@@ -53,7 +53,7 @@ def tiny_card(name="tiny", files=()):
     arrays = tiny_arrays()
     return DatasetCard(
         name=name,
-        loader="zoo.data.images:load_fashion_mnist",
+        loader="zoo.data.known.images:load_fashion_mnist",
         kind="image",
         task="multiclass",
         summary="",

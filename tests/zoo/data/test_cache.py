@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.zoo.data.pictures import folder, save
-from zoo.data import cache, decoding
+from zoo.data import cache
+from zoo.data.images import decoding
 from zoo.data.options import data_config
 from zoo.data.own import read_path
 from zoo.errors import ResourceError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zoo import rows
 from zoo.data.findings import Finding
-from zoo.data.listing import is_image
+from zoo.data.images.listing import is_image
 from zoo.errors import DataError
 from zoo.registry import suggest
 

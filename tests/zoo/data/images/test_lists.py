@@ -43,7 +43,7 @@ def test_a_list_of_paths_and_labels_is_read_as_images(tmp_path):
 
 
 def test_a_table_that_only_mentions_images_is_a_table(tmp_path):
-    from zoo.data.imagefiles import is_image_list
+    from zoo.data.images.reading import is_image_list
 
     path = tmp_path / "t.csv"
     path.write_text("file,width\na.png,3\nb.png,4\n")

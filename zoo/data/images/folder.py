@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from zoo.data.findings import Finding
-from zoo.data.listing import SPLIT_NAMES, Entry, Listing, counted, examples, is_image
+from zoo.data.images.listing import SPLIT_NAMES, Entry, Listing, counted, examples, is_image
 from zoo.data.options import DataConfig
 from zoo.errors import UsageError
 

@@ -3,7 +3,7 @@
 import pytest
 
 from zoo import data
-from zoo.data import store
+from zoo.data.known import store
 
 pytestmark = pytest.mark.network
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from zoo import rows
 from zoo.data.findings import Finding
-from zoo.data.imagefolder import group_of, walk
-from zoo.data.imagesheet import Sheet, plain, read_sheet
-from zoo.data.listing import SPLIT_NAMES, Entry, Listing, counted
+from zoo.data.images.folder import group_of, walk
+from zoo.data.images.listing import SPLIT_NAMES, Entry, Listing, counted
+from zoo.data.images.sheet import Sheet, plain, read_sheet
 from zoo.data.options import DataConfig
 from zoo.data.references import is_index
 from zoo.errors import DataError, UsageError

@@ -5,8 +5,8 @@ import pytest
 
 from tests.zoo.data.conftest import idx_bytes, tiny_arrays, tiny_card
 from zoo.cards import RemoteFile
-from zoo.data import store
-from zoo.data.downloads import OfflineError
+from zoo.data.known import store
+from zoo.data.known.downloads import OfflineError
 from zoo.errors import DataError, LockedError
 from zoo.runs import locked, write_npz
 

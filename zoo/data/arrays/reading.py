@@ -11,8 +11,8 @@ import numpy as np
 
 from zoo import preprocessing
 from zoo.cards import Kind
-from zoo.data.archive import open_archive
-from zoo.data.arraytargets import Answers, understand
+from zoo.data.arrays.archive import open_archive
+from zoo.data.arrays.targets import Answers, understand
 from zoo.data.dataset import PARTS, Raw
 from zoo.data.findings import Finding
 from zoo.data.options import DataConfig

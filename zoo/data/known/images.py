@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from zoo import preprocessing
-from zoo.data import store
 from zoo.data.dataset import Raw
-from zoo.data.downloads import OfflineError
+from zoo.data.known import store
+from zoo.data.known.downloads import OfflineError
 from zoo.data.loading import LoadRequest
 
 STAND_IN = (

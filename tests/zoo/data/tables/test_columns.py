@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from zoo.data.columns import MAX_VALUES, Sketch, infer
-from zoo.data.dates import date_formats
+from zoo.data.tables.columns import MAX_VALUES, Sketch, infer
+from zoo.data.tables.dates import date_formats
 from zoo.rows import missing_words
 
 GENERATOR = np.random.default_rng(0)

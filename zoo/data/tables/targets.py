@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from zoo.cards import Task
-from zoo.data.columns import Column
 from zoo.data.findings import Finding
 from zoo.data.options import DataConfig
+from zoo.data.tables.columns import Column
 from zoo.hyperparameters import split_names
 from zoo.registry import suggest
 from zoo.rows import short, to_number

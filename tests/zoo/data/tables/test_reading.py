@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zoo.data import dataset, load, tablefiles
+from zoo.data import dataset, load
 from zoo.data.checking import check_data
 from zoo.data.findings import errors
 from zoo.data.options import data_config
 from zoo.data.own import load_path, read_path
 from zoo.data.preparing import prepare
 from zoo.data.schema import write_schema
+from zoo.data.tables import reading as tablefiles
 from zoo.errors import DataError
 
 ROWS = 90

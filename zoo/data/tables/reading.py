@@ -15,18 +15,18 @@ import numpy as np
 from zoo import rows
 from zoo.cards import Task
 from zoo.data import cache
-from zoo.data.columns import MAX_VALUES, Column, Sketch, infer
 from zoo.data.dataset import IN_MEMORY_BYTES, Raw
 from zoo.data.findings import SHOWN, Finding, errors
-from zoo.data.leaks import find_leaks
 from zoo.data.options import DataConfig
 from zoo.data.own import Reading, Request
-from zoo.data.roles import Roles, assign_roles
 from zoo.data.schema import Schema
-from zoo.data.tablefacts import describe
-from zoo.data.tablehead import Head, read_head
-from zoo.data.tablerows import Lines, Plan, Table, is_kept, keep_table, read_kept, read_rows
-from zoo.data.targets import Target, no_target, tell_target
+from zoo.data.tables.columns import MAX_VALUES, Column, Sketch, infer
+from zoo.data.tables.facts import describe
+from zoo.data.tables.head import Head, read_head
+from zoo.data.tables.leaks import find_leaks
+from zoo.data.tables.passes import Lines, Plan, Table, is_kept, keep_table, read_kept, read_rows
+from zoo.data.tables.roles import Roles, assign_roles
+from zoo.data.tables.targets import Target, no_target, tell_target
 from zoo.errors import DataError
 from zoo.hyperparameters import join_names, split_names
 

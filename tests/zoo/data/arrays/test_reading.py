@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from zoo.data import archive, load
+from zoo.data import load
+from zoo.data.arrays import archive
 from zoo.data.options import data_config
 from zoo.data.own import load_path, read_path
 from zoo.errors import DataError, UsageError

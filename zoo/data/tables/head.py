@@ -8,10 +8,10 @@ from itertools import islice
 from pathlib import Path
 
 from zoo import rows
-from zoo.data.columns import CLEAR_SHARE
-from zoo.data.dates import date_formats
 from zoo.data.findings import Finding
 from zoo.data.schema import Schema
+from zoo.data.tables.columns import CLEAR_SHARE
+from zoo.data.tables.dates import date_formats
 from zoo.errors import DataError
 
 LOOKED_AT = 200

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from zoo.cards import RemoteFile
-from zoo.data import downloads
-from zoo.data.downloads import OfflineError, download
+from zoo.data.known import downloads
+from zoo.data.known.downloads import OfflineError, download
 from zoo.errors import DataError, ResourceError
 
 CONTENT = bytes(range(256)) * 4000

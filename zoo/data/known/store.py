@@ -11,8 +11,8 @@ import numpy as np
 
 from zoo import settings
 from zoo.cards import DatasetCard
-from zoo.data.downloads import OfflineError, download
 from zoo.data.identity import digest
+from zoo.data.known.downloads import OfflineError, download
 from zoo.errors import DataError, ResourceError
 from zoo.runs import locked, read_npz, write_npz
 

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from zoo.data.dataset import PARTS, Raw
-from zoo.data.decoding import Decoded, decode
 from zoo.data.findings import Finding
-from zoo.data.headers import Header, misnamed, read_headers
-from zoo.data.imagefolder import scan
-from zoo.data.imagelist import find_index, read_list
-from zoo.data.imagesheet import lists_images
-from zoo.data.labelling import Labelled, label
-from zoo.data.listing import Listing, counted, examples
+from zoo.data.images.decoding import Decoded, decode
+from zoo.data.images.folder import scan
+from zoo.data.images.headers import Header, misnamed, read_headers
+from zoo.data.images.labelling import Labelled, label
+from zoo.data.images.listing import Listing, counted, examples
+from zoo.data.images.lists import find_index, read_list
+from zoo.data.images.sheet import lists_images
 from zoo.data.options import DataConfig
 from zoo.data.own import Reading, Request
 from zoo.data.references import is_index, resolve_indices

@@ -12,8 +12,8 @@ import numpy as np
 
 from zoo import rows
 from zoo.data.findings import SHOWN, Finding
-from zoo.data.listing import SPLIT_NAMES
-from zoo.data.targets import Target
+from zoo.data.images.listing import SPLIT_NAMES
+from zoo.data.tables.targets import Target
 
 SHOWN_CELLS = 3
 """Wrong cells of a column that are named with their lines."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.columns import Column
-from zoo.data.roles import Roles
-from zoo.data.tablehead import Head
-from zoo.data.tablerows import Table
-from zoo.data.targets import Target
+from zoo.data.tables.columns import Column
+from zoo.data.tables.head import Head
+from zoo.data.tables.passes import Table
+from zoo.data.tables.roles import Roles
+from zoo.data.tables.targets import Target
 
 SHOWN_VALUES = 5
 _RANGES: dict[str, Any] = {"min": np.min, "max": np.max, "mean": np.mean}

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from zoo.data.leaks import find_leaks
 from zoo.data.options import data_config
 from zoo.data.own import read_path
+from zoo.data.tables.leaks import find_leaks
 
 GENERATOR = np.random.default_rng(0)
 CLASSES = GENERATOR.integers(0, 3, 300)

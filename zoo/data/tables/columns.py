@@ -16,8 +16,8 @@ from typing import Any, Literal
 import numpy as np
 
 from zoo import rows
-from zoo.data.dates import date_formats
 from zoo.data.findings import Severity
+from zoo.data.tables.dates import date_formats
 
 ColumnType = Literal["number", "category", "date"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from zoo.cards import Task
 from zoo.data.dataset import PARTS
 from zoo.data.findings import Finding
-from zoo.data.listing import Listing, counted
+from zoo.data.images.listing import Listing, counted
 from zoo.errors import UsageError
 
 SEPARATOR = "|"

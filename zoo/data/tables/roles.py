@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zoo.data.columns import Column
 from zoo.data.findings import Finding
 from zoo.data.options import DataConfig
-from zoo.data.targets import find_columns
+from zoo.data.tables.columns import Column
+from zoo.data.tables.targets import find_columns
 from zoo.hyperparameters import join_names, split_names
 
 SPLITS = ("time", "group", "column")

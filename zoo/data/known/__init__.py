@@ -1,0 +1,1 @@
+"""The sets known by name: their loaders, where their files lie, and their downloads."""
