@@ -14,6 +14,7 @@ from zoo.builders.builder import source_folder
 from zoo.cards import InputSpec, OutputSpec, Task
 from zoo.data.options import DATA, DataConfig
 from zoo.data.references import data_stem, resolve_indices, resolve_reference
+from zoo.data.schema import with_options
 from zoo.errors import UsageError
 from zoo.hyperparameters import Hyperparameter, Value, choice, flag, integer, knob_field, real, resolve
 from zoo.recipefile import SCHEMA_VERSION, read_layers
@@ -279,6 +280,7 @@ def configure(
         if key not in knobs:
             raise UsageError(f"{target!r} has no knob {key!r}{suggest(key, knobs)}; see: zoo info {target}")
         layers[knobs[key]][key] = value
+    layers["data"] = with_options(layers["dataset"], layers["data"])
     if layers["data"].get("test_data"):
         layers["data"]["test_data"] = resolve_reference(str(layers["data"]["test_data"]))
     layers["data"] = resolve_indices(layers["data"])

@@ -49,13 +49,12 @@ def check(path: str, sets: tuple[str, ...], seed: int, write: Path | None, as_js
     """
     from zoo.data.checking import check_data, check_target, fitting_builders, fitting_recipes
     from zoo.data.findings import errors
-    from zoo.data.options import data_config
     from zoo.data.schema import write_schema
 
     if write is not None:
         check_target(write)
     given = overrides(options, sets)
-    checked = check_data(path, data_config(**given), seed=seed, on_event=say)
+    checked = check_data(path, seed=seed, on_event=say, **given)
     builders, recipes = fitting_builders(checked), fitting_recipes(checked)
     if write is not None:
         if checked.schema is None:

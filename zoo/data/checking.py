@@ -11,11 +11,11 @@ from zoo.cards import Kind, Task
 from zoo.data.catalog import DATASETS
 from zoo.data.findings import Finding, errors
 from zoo.data.loading import load_registered
-from zoo.data.options import DataConfig
+from zoo.data.options import DataConfig, data_config
 from zoo.data.own import Reading, read_path
 from zoo.data.preparing import prepare
 from zoo.data.references import resolve_reference
-from zoo.data.schema import Schema
+from zoo.data.schema import Schema, with_options
 from zoo.errors import DataError, UsageError
 
 
@@ -51,26 +51,26 @@ class Checked:
 
 
 def check_data(
-    data: str | Path, config: DataConfig | None = None, *, seed: int = 0, on_event: Callable[[str], None] | None = None
+    data: str | Path, *, seed: int = 0, on_event: Callable[[str], None] | None = None, **options: object
 ) -> Checked:
     """Looks at data as a training would, and refuses nothing.
 
     Args:
         data: A registered name, a file, a folder or a `data.toml`.
-        config: How to read and split them.
         seed: Of the splits.
         on_event: Told of progress, a line each.
+        **options: Knobs of `zoo.data.options.DataConfig`, over those that a `data.toml` says.
 
     Raises:
         UsageError: An option that does not fit what lies there.
         DataError: Nothing that can be read lies there.
 
     Example:
-        >>> check_data("houses.csv", data_config(target="price")).ok
+        >>> check_data("houses.csv", target="price").ok
         True
     """
-    config = config or DataConfig()
     name = resolve_reference(str(data))
+    config = data_config(**with_options(name, options))
     if name in DATASETS:
         return _check_registered(name, config, seed, on_event)
     reading = read_path(name, config, on_event=on_event)

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from zoo.data.dataset import Raw, Split
-from zoo.data.findings import Finding
+from zoo.data.findings import Finding, fail
 from zoo.data.identity import conflicts
 from zoo.errors import DataError
 
 CHUNK = 65_536
+MANY = 0.5
+"""Share of the test samples that stand in another split too from which on their figures say little."""
+
 IMBALANCE = 10
 """How many times larger than the smallest class the largest may be before it is worth a warning."""
 
@@ -38,7 +41,7 @@ def check(raw: Raw, name: str) -> None:
         _check_finite(samples, raw.columns, f"{name}, {part}row", gaps=bool(raw.schema))
         _check_finite(targets.reshape(len(targets), -1), raw.labels, f"{name}, {part}target of row")
         if raw.task in ("binary", "multiclass"):
-            _check_classes(targets, raw, f"{name}, {part}target of row")
+            _check_classes(targets, raw, f"{name}, {part}target of row", all_present=not part)
 
 
 def _check_finite(values: np.ndarray, columns: tuple[str, ...], where: str, *, gaps: bool = False) -> None:
@@ -59,7 +62,7 @@ def _check_finite(values: np.ndarray, columns: tuple[str, ...], where: str, *, g
         )
 
 
-def _check_classes(targets: np.ndarray, raw: Raw, where: str) -> None:
+def _check_classes(targets: np.ndarray, raw: Raw, where: str, *, all_present: bool) -> None:
     if targets.ndim != 1 or not np.issubdtype(targets.dtype, np.integer):
         raise DataError(
             f"{where}s: shape {targets.shape} of {targets.dtype}; expected one integer class for each sample"
@@ -71,7 +74,7 @@ def _check_classes(targets: np.ndarray, raw: Raw, where: str) -> None:
             f"{where} {row} is class {targets[row]}; expected 0 to {len(raw.labels) - 1}, one for each label"
         )
     counts = np.bincount(targets.astype(np.int64), minlength=len(raw.labels))
-    for index in np.flatnonzero(counts == 0):
+    for index in np.flatnonzero(counts == 0) if all_present else ():
         raise DataError(
             f"{where}s: class {raw.labels[index]!r} has no sample; add samples of it or leave its label out"
         )
@@ -125,16 +128,18 @@ def straddlers(test: np.ndarray, others: np.ndarray) -> list[Finding]:
     if not count:
         return []
     text = f"{count:,} of {len(test):,} test samples also stand, exactly equal, in the training or validation split"
-    return [Finding("note", text)]
+    return [Finding("warning" if count > MANY * len(test) else "note", text)]
 
 
 def check_classes(raw: Raw, name: str, splits: Mapping[str, Split]) -> None:
     """Raises DataError where a split lacks a class: it could be neither learnt nor measured."""
+    problems = []
     for part, split in splits.items():
         counts = np.bincount(split.targets.astype(np.int64), minlength=len(raw.labels))
         absent = [raw.labels[index] for index in np.flatnonzero(counts == 0)]
         if absent:
-            raise DataError(
+            problems.append(
                 f"{name}: class {', '.join(map(repr, absent))} has no sample in the {part} split; add samples of it, "
                 "leave it out, or split otherwise (--split)"
             )
+    fail(problems, name)

@@ -36,7 +36,7 @@ def refuse(findings: Iterable[Finding], path: Path) -> None:
     fail(errors(findings), path)
 
 
-def fail(problems: Sequence[str], path: Path) -> None:
+def fail(problems: Sequence[str], path: Path | str) -> None:
     """Raises a DataError with every problem; nothing where there is none."""
     if not problems:
         return

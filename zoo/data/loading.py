@@ -10,6 +10,7 @@ from zoo.data.catalog import DATASETS
 from zoo.data.dataset import Dataset, Raw
 from zoo.data.options import FILE_ONLY, DataConfig, data_config
 from zoo.data.preparing import prepare
+from zoo.data.schema import with_options
 from zoo.errors import UsageError
 from zoo.registry import load_object
 
@@ -55,7 +56,7 @@ def load(
         >>> zoo.data.load("houses.csv", seed=1, target="price").output.task
         'regression'
     """
-    config = config or data_config(**options)
+    config = config or data_config(**with_options(name, options))
     if name in DATASETS:
         raw = load_registered(name, config, on_event)
     else:

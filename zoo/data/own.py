@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from zoo.cards import Kind, Task
 from zoo.data.dataset import Raw
 from zoo.data.findings import Finding, refuse
-from zoo.data.options import DataConfig, data_config
+from zoo.data.options import DataConfig
 from zoo.data.references import resolve_reference
 from zoo.data.schema import Schema, read_schema
 from zoo.errors import DataError
@@ -70,7 +70,7 @@ def read_path(path: str | Path, config: DataConfig, *, on_event: OnEvent | None 
 
     Args:
         path: A file, a folder or a `data.toml`.
-        config: How to read it; what a `data.toml` says counts where the config has the default.
+        config: How to read it; what a `data.toml` says of that must be in it, see `zoo.data.schema.with_options`.
         on_event: Told of progress, a line each.
 
     Raises:
@@ -79,11 +79,10 @@ def read_path(path: str | Path, config: DataConfig, *, on_event: OnEvent | None 
     """
     given = Path(resolve_reference(str(path)))
     schema = read_schema(given) if given.suffix == ".toml" else Schema(path=given)
-    merged = merge(config, schema)
     if not schema.path.exists():
         raise DataError(f"{schema.path}, named by {given}, does not exist; correct its path")
-    request = Request(path=schema.path, config=merged, schema=schema, on_event=on_event or (lambda _: None))
-    reading: Reading = load_object(READERS[form_of(schema.path, merged)])(request)
+    request = Request(path=schema.path, config=config, schema=schema, on_event=on_event or (lambda _: None))
+    reading: Reading = load_object(READERS[form_of(schema.path, config)])(request)
     return reading
 
 
@@ -98,17 +97,6 @@ def load_path(path: str | Path, config: DataConfig, *, on_event: OnEvent | None 
     refuse(reading.findings, reading.path)
     raw = reading.load()
     return replace(raw, findings=(*reading.findings, *raw.findings))
-
-
-def merge(config: DataConfig, schema: Schema) -> DataConfig:
-    """The config, with the schema's options where it has defaults."""
-    plain = DataConfig()
-    given = {
-        entry.name: getattr(config, entry.name)
-        for entry in fields(DataConfig)
-        if getattr(config, entry.name) != getattr(plain, entry.name)
-    }
-    return data_config(**{**schema.options, **given})
 
 
 def form_of(path: Path, config: DataConfig) -> str:

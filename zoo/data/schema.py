@@ -14,7 +14,6 @@ from zoo.data.options import DATA
 from zoo.data.references import resolve_indices
 from zoo.errors import UsageError
 from zoo.registry import suggest
-from zoo.runs import write_text
 
 SCHEMA_VERSION = 1
 KEYS = ("schema_version", "path", "delimiter", "header", "labels", "options", "columns")
@@ -82,6 +81,20 @@ def read_schema(file: Path) -> Schema:
     )
 
 
+def with_options(reference: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Knobs of the data: those that were given, over those that a `data.toml` says.
+
+    Args:
+        reference: A name, a path or a `data.toml`.
+        given: Knob to value, only what somebody gave.
+
+    Raises:
+        UsageError: The `data.toml` cannot be read.
+    """
+    path = Path(reference)
+    return {**(read_schema(path).options if path.suffix == ".toml" and path.is_file() else {}), **given}
+
+
 def _check_column(file: Path, name: str, column: Any) -> None:
     where = f"{file}: [columns.{name}]"
     if not isinstance(column, dict) or column.get("type") not in TYPES:
@@ -93,6 +106,8 @@ def _check_column(file: Path, name: str, column: Any) -> None:
 
 def write_schema(file: Path, schema: Schema) -> None:
     """Writes a `data.toml` that `read_schema` reads."""
+    from zoo.runs import write_text  # brings numpy, which reading a configuration does without
+
     content: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "path": str(schema.path)}
     if schema.delimiter:
         content["delimiter"] = schema.delimiter

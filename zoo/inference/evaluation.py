@@ -14,7 +14,6 @@ from zoo import metrics, runs
 from zoo.data import DATASETS, Dataset, load
 from zoo.data.dataset import Samples
 from zoo.data.options import DataConfig, data_config
-from zoo.data.own import merge
 from zoo.data.references import resolve_reference
 from zoo.data.schema import read_schema
 from zoo.errors import DataError, UsageError
@@ -185,7 +184,7 @@ def _file_config(name: str, options: Mapping[str, object]) -> tuple[Path, DataCo
     path = Path(name)
     if path.suffix == ".toml":
         schema = read_schema(path)
-        return schema.path, merge(config, schema)
+        return schema.path, data_config(**{**schema.options, **options})
     return path, config
 
 

@@ -115,7 +115,7 @@ def test_targets_that_make_no_sense_are_named(targets, changes, said):
 
 def test_an_official_test_split_without_a_class_is_refused():
     half = {"test_samples": np.ones((5, 2)), "test_targets": np.zeros(5, int)}
-    with pytest.raises(DataError, match="test target of rows: class 'yes' has no sample"):
+    with pytest.raises(DataError, match="class 'yes' has no sample in the test split"):
         prepare(raw(np.ones((20, 2)), np.arange(20) % 2, **half), "mine", seed=0)
 
 

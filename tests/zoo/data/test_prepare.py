@@ -136,3 +136,22 @@ def test_large_inputs_are_made_batch_by_batch_and_are_the_same(monkeypatch):
     assert len(lazy) == len(whole)
     assert (lazy[3:9] == whole[3:9]).all()
     assert (lazy[np.array([5, 1])] == whole[[5, 1]]).all()
+
+
+def test_every_split_that_lacks_a_class_is_named():
+    parts = np.array([0] * 40 + [1] * 8 + [2] * 12, np.int8)
+    targets = np.arange(60) % 2
+    targets[40:] = 0
+    with pytest.raises(DataError) as caught:
+        prepare(table(parts=parts, targets=targets), "mine", seed=0)
+    assert [part in line for line, part in zip(caught.value.problems, ("validation", "test"), strict=True)] == [
+        True,
+        True,
+    ]
+
+
+def test_a_test_split_that_was_trained_on_is_a_warning():
+    raw = table()
+    again = table(test_samples=raw.samples[:20], test_targets=raw.targets[:20])
+    found = messages(prepare(again, "mine", seed=0))
+    assert found == ["warning: 20 of 20 test samples also stand, exactly equal, in the training or validation split"]

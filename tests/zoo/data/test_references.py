@@ -1,7 +1,10 @@
 import pytest
 
+from zoo.config import configure
+from zoo.data import load
+from zoo.data.checking import check_data
 from zoo.data.references import data_stem, resolve_indices, resolve_reference
-from zoo.data.schema import Schema, read_schema, write_schema
+from zoo.data.schema import Schema, read_schema, with_options, write_schema
 from zoo.errors import DataError, UsageError
 
 
@@ -74,3 +77,24 @@ def test_a_table_of_labels_is_absolute_and_an_expression_stays_as_it_is(tmp_path
     options = {"label_from": "my labels.csv", "group_from": "(.+)[.]csv", "task": "binary"}
     assert resolve_indices(options, tmp_path) == {**options, "label_from": str(tmp_path / "my labels.csv")}
     assert resolve_indices({"label_from": "none.csv"}, tmp_path) == {"label_from": "none.csv"}
+
+
+def test_what_is_given_goes_before_what_a_schema_says_also_where_it_is_the_default(tmp_path):
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "data.toml").write_text('path = "x.csv"\n[options]\nsplit = "time:a"\ntest = 0.4\ntarget = "b"\n')
+    file = str(tmp_path / "data.toml")
+    assert with_options(file, {"split": "random"}) == {"split": "random", "test": 0.4, "target": "b"}
+    config = configure("mlp", {"split": "random", "validation": 0.3}, data=file)
+    assert (config.data.split, config.data.test, config.data.validation) == ("random", 0.4, 0.3)
+    again = tmp_path / "config.toml"
+    again.write_text(config.to_toml())
+    assert configure(str(again)).data == config.data
+
+
+def test_the_shares_of_a_schema_count(tmp_path):
+    rows = "\n".join(f"{at},{at % 2},{at * 7 % 5}" for at in range(100))
+    (tmp_path / "x.csv").write_text(f"a,b,c\n{rows}\n")
+    (tmp_path / "data.toml").write_text('path = "x.csv"\n[options]\ntest = 0.4\ntarget = "b"\nkeep = "a"\n')
+    assert len(load(str(tmp_path / "data.toml"), seed=0).test) == 40
+    assert check_data(tmp_path / "data.toml").splits["test"] == 40
+    assert check_data(tmp_path / "data.toml", test=0.1).splits["test"] == 10

@@ -11,6 +11,7 @@ from zoo import preprocessing
 from zoo.data import load
 from zoo.data.options import data_config
 from zoo.data.own import load_path, read_path
+from zoo.data.schema import with_options
 from zoo.errors import DataError, UsageError
 from zoo.inputs import read_image
 
@@ -21,7 +22,7 @@ def cache_elsewhere(monkeypatch, tmp_path_factory):
 
 
 def read(path, **options):
-    return read_path(path, data_config(**options))
+    return read_path(path, data_config(**with_options(str(path), options)))
 
 
 def said(reading, severity):

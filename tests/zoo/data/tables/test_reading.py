@@ -11,7 +11,7 @@ from zoo.data.findings import errors
 from zoo.data.options import data_config
 from zoo.data.own import load_path, read_path
 from zoo.data.preparing import prepare
-from zoo.data.schema import write_schema
+from zoo.data.schema import with_options, write_schema
 from zoo.data.tables import reading as tablefiles
 from zoo.errors import DataError
 
@@ -50,7 +50,7 @@ def written(folder, rows, name="my houses.csv", **options):
 
 
 def found(path, **options):
-    return read_path(path, data_config(**options)).findings
+    return read_path(path, data_config(**with_options(str(path), options))).findings
 
 
 def messages(path, **options):
@@ -227,17 +227,17 @@ def test_what_a_data_toml_says_of_columns_counts(table, tmp_path):
     reading = read_path(table, data_config(target="price", drop="dear"))
     schema = replace(reading.schema, columns={**reading.schema.columns, "rooms": {"type": "category"}})
     write_schema(file, schema)
-    raw = load_path(file, data_config())
+    raw = load_path(file, data_config(**with_options(str(file), {})))
     assert raw.schema[3] == {"name": "rooms", "type": "category", "values": ["1", "2", "3", "4", "5"]}
     write_schema(file, replace(reading.schema, columns={"sold": {"type": "ignore"}}))
-    assert load_path(file, data_config()).columns == ("area", "city", "rooms")
+    assert load_path(file, data_config(**with_options(str(file), {}))).columns == ("area", "city", "rooms")
 
 
 def test_labels_of_a_data_toml_are_the_classes(table, tmp_path):
     file = tmp_path / "data.toml"
     reading = read_path(table, data_config(target="city", drop="dear"))
     write_schema(file, replace(reading.schema, labels=("c", "b", "a")))
-    assert load_path(file, data_config()).labels == ("c", "b", "a")
+    assert load_path(file, data_config(**with_options(str(file), {}))).labels == ("c", "b", "a")
     write_schema(file, replace(reading.schema, labels=("a", "b")))
     assert "labels that are no class" in messages(file)
     write_schema(file, replace(reading.schema, labels=("a", "b", "c", "d")))
@@ -332,7 +332,7 @@ def test_wrong_cells_of_a_large_table_are_told_the_second_time_too(tmp_path, hom
 
 
 def test_the_facts_are_plain_json(table):
-    checked = check_data(table, data_config(target="price", drop="dear"))
+    checked = check_data(table, target="price", drop="dear")
     facts = json.loads(json.dumps(checked.facts))
     assert checked.ok
     assert (facts["rows"], facts["delimiter"], facts["header"]) == (ROWS, "comma", True)
