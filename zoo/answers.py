@@ -6,7 +6,7 @@ Standard library and numpy (>= 1.22) only: this file is copied into every TFLite
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,8 +102,27 @@ def _text(values: np.ndarray, pattern: str, known: Sequence[bool]) -> list[str]:
     return [pattern % value if there else "" for value, there in zip(values.tolist(), known)]
 
 
-def check_outputs(outputs: np.ndarray, names: Sequence[str]) -> None:
-    """Raises ModelError where a model answers with NaN or infinite values."""
-    wrong = np.flatnonzero(~np.isfinite(_flat(outputs)).all(axis=1))
-    if wrong.size:
-        raise ModelError(f"the model answers NaN or infinite values for {names[wrong[0]]}; check that input")
+def unanswered(outputs: np.ndarray, contract: Mapping[str, Any], neutral: Callable[[], np.ndarray]) -> list[int]:
+    """Positions of samples that a model has no finite answer for: their numbers are beyond what it can add up.
+
+    Args:
+        outputs: Of the model.
+        contract: As of `answers`.
+        neutral: Gives the model's outputs for a sample of zeros; called only where an answer is not finite.
+
+    Raises:
+        ModelError: Zeros have no finite answer either: the model is damaged, not what it was fed.
+    """
+    wrong: list[int] = _without(outputs, contract).tolist()
+    if wrong and len(_without(neutral(), contract)):
+        raise ModelError("the model answers NaN or infinite values even for zeros; train or export it again")
+    return wrong
+
+
+TOO_FAR = "the model answers NaN or infinite values; its numbers are too far from those of the training"
+"""What is wrong with a row that is `unanswered`."""
+
+
+def _without(outputs: np.ndarray, contract: Mapping[str, Any]) -> np.ndarray:
+    flat = preprocessing.invert_target(_flat(outputs), contract["output"])
+    return np.flatnonzero(~np.isfinite(flat).all(axis=1))

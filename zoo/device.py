@@ -26,17 +26,17 @@ import numpy as np
 
 if __package__:
     from . import preprocessing, runner
-    from .answers import answer_columns, answers, check_outputs
+    from .answers import TOO_FAR, answer_columns, answers, unanswered
     from .inputs import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+    from .inputs import Chunk, read_inputs
     from .inputs import read_image as read_image
-    from .inputs import read_inputs
     from .runner import DataError, GateError, ModelError, UsageError, ZooError
 else:
     sys.dont_write_bytecode = True  # a bundle holds what its SHA256SUMS list, no __pycache__
     import preprocessing  # type: ignore[import-not-found,no-redef]
     import runner  # type: ignore[import-not-found,no-redef]
-    from answers import answer_columns, answers, check_outputs  # type: ignore[import-not-found,no-redef]
-    from inputs import read_inputs  # type: ignore[import-not-found,no-redef]
+    from answers import TOO_FAR, answer_columns, answers, unanswered  # type: ignore[import-not-found,no-redef]
+    from inputs import Chunk, read_inputs  # type: ignore[import-not-found,no-redef]
     from runner import DataError, GateError, ModelError, UsageError, ZooError  # type: ignore[no-redef]
 
 BAD_ROWS = ("fail", "skip", "null")
@@ -68,25 +68,35 @@ class Job:
 
         Raises:
             DataError: A bad row, unless they are allowed; or a file that cannot be used.
-            ModelError: The model answers NaN.
+            ModelError: The model answers NaN even for zeros.
         """
-        for names, samples, problems, *_ in read_inputs(paths, self.contract, _say):
-            good = [at for at in range(len(names)) if at not in problems]
+        for chunk in read_inputs(paths, self.contract, _say):
+            answered, problems = self._answer(chunk)
+            good = [at for at in range(len(chunk.names)) if at not in problems]
             self.named += list(problems.values())[: NAMED - len(self.named)]
             if problems and self._on_bad_row == "fail":
                 more = f" (and {len(problems) - 1} more near it)" if len(problems) > 1 else ""
                 raise DataError(f"{self.named[0]}{more}; correct it, or pass --on-bad-row skip or null")
-            answered = self._model.predict(samples[good] if problems else samples)
-            check_outputs(answered, [names[at] for at in good])
             self.counts["answered"] += len(good)
             if self._on_bad_row == "skip":
                 self.counts["skipped"] += len(problems)
-                yield [names[at] for at in good], answered
+                yield [chunk.names[at] for at in good], answered[good]
                 continue
             self.counts["null"] += len(problems)
-            outputs = np.full((len(names), *answered.shape[1:]), np.nan, np.float32)
-            outputs[good] = answered
-            yield names, outputs
+            yield chunk.names, answered
+
+    def _answer(self, chunk: Chunk) -> tuple[np.ndarray, dict[int, str]]:
+        """Outputs for all of a chunk, NaN for what has a problem; and the problems, those of the answers too."""
+        good = [at for at in range(len(chunk.names)) if at not in chunk.problems]
+        found = self._model.predict(chunk.samples[good] if chunk.problems else chunk.samples)
+        wrong = unanswered(found, self.contract, lambda: self._model.predict(np.zeros_like(chunk.samples[:1])))
+        if not wrong and not chunk.problems:
+            return found, {}
+        problems = {**chunk.problems, **{good[at]: f"{chunk.place(good[at])}: {TOO_FAR}" for at in wrong}}
+        outputs = np.full((len(chunk.names), *found.shape[1:]), np.nan, np.float32)
+        outputs[good] = found
+        outputs[list(problems)] = np.nan
+        return outputs, dict(sorted(problems.items()))
 
 
 def _say(line: str) -> None:

@@ -35,6 +35,7 @@ class Chunk(NamedTuple):
         kept: Of each, the text of the columns asked for.
         unseen: Column to cells whose category the training split did not hold.
         missing: Column to cells that are missing, and have their trained default.
+        lines: Of each, the line of the file that it begins on; empty where the file is no table.
     """
 
     names: list[str]
@@ -43,6 +44,11 @@ class Chunk(NamedTuple):
     kept: Sequence[Sequence[str]] = ()
     unseen: Mapping[str, int] = {}
     missing: Mapping[str, int] = {}
+    lines: Sequence[int] = ()
+
+    def place(self, at: int) -> str:
+        """Where a sample stands, for messages: its file and line, or its name."""
+        return f"{self.names[at].rpartition(':')[0]}, line {self.lines[at]}" if self.lines else self.names[at]
 
 
 def read_inputs(paths: Sequence[str], contract: Mapping[str, Any], tell: Callable[[str], None]) -> Iterator[Chunk]:
@@ -127,27 +133,54 @@ def table_chunks(reader: rows.TableReader, contract: Mapping[str, Any], keep: Se
     for block in reader:
         names = [f"{reader.path}:{number + row}" for row in range(len(block.lines))]
         number += len(names)
+        samples = prepare(block.raw, contract)
         yield Chunk(
             names,
-            prepare(block.raw, contract),
-            block_problems(block, reader, contract),
+            samples,
+            block_problems(block, samples, reader, contract),
             [[cells[at] if at < len(cells) else "" for at in positions] for cells in block.cells] if positions else (),
             {name: int(count) for name, count in zip(columns, block.unseen) if count},
             {name: int(count) for name, count in zip(columns, block.missing) if count},
+            block.lines,
         )
     if number == 1:
         raise DataError(f"{reader.path} has a header and no rows; give at least one row")
 
 
-def block_problems(block: rows.Block, reader: rows.TableReader, contract: Mapping[str, Any]) -> dict[int, str]:
-    """What is wrong with rows, in their order; so is a missing cell, where the model was trained on plain numbers."""
+def block_problems(
+    block: rows.Block, samples: np.ndarray, reader: rows.TableReader, contract: Mapping[str, Any]
+) -> dict[int, str]:
+    """What is wrong with rows, in their order.
+
+    So is a missing cell, where the model was trained on plain numbers, and a number that is infinite after the steps.
+
+    Args:
+        block: Of the reader.
+        samples: The block after the steps, (rows, features).
+        reader: Of the table.
+        contract: As of `read_inputs`.
+    """
     problems = dict(block.problems)
     if not encoding(contract):
         for row, column in np.argwhere(np.isnan(block.raw)).tolist():
             name = (contract["input"].get("columns") or reader.header)[column]
             where = f"{reader.path}, line {block.lines[row]}, column {name!r}"
             problems.setdefault(row, f"{where}: the value is missing; give a number")
+    names, columns = contract["input"].get("columns") or reader.header, _feature_columns(contract, samples.shape[1])
+    for row, feature in np.argwhere(~np.isfinite(samples)).tolist():
+        column = columns[feature]
+        where = f"{reader.path}, line {block.lines[row]}, column {names[column]!r}"
+        problems.setdefault(row, f"{where}: {block.raw[row, column]:g} is too large for the model")
     return dict(sorted(problems.items()))
+
+
+def _feature_columns(contract: Mapping[str, Any], features: int) -> list[int]:
+    """Of each feature the raw column that it is made from."""
+    step = encoding(contract)
+    if not step:
+        return list(range(features))
+    widths = [len(preprocessing.feature_names({**step, "columns": [column]})) for column in step["columns"]]
+    return [at for at, width in enumerate(widths) for _ in range(width)]
 
 
 def open_array(path: str | Path, contract: Mapping[str, Any]) -> tuple[np.ndarray, bool]:
@@ -185,16 +218,27 @@ def array_chunks(path: str | Path, contract: Mapping[str, Any]) -> Iterator[Chun
     for start in range(0, len(array), ARRAY_ROWS):
         raw = np.asarray(array[start : start + ARRAY_ROWS])
         names = [str(path)] if single else [f"{path}:{start + row + 1}" for row in range(len(raw))]
-        yield Chunk(names, prepare(raw, contract), array_problems(raw, names, contract))
+        samples = prepare(raw, contract)
+        yield Chunk(names, samples, array_problems(raw, samples, names, contract))
 
 
-def array_problems(raw: np.ndarray, names: Sequence[str], contract: Mapping[str, Any]) -> dict[int, str]:
-    """Rows of an array with numbers that no model takes; in a table, NaN can be a missing cell."""
-    if raw.dtype.kind != "f":
-        return {}
-    flat = raw.reshape(len(raw), -1)
-    wrong = np.isinf(flat) if encoding(contract) else ~np.isfinite(flat)
-    return {row: f"{names[row]} holds NaN or infinite values" for row in np.flatnonzero(wrong.any(axis=1)).tolist()}
+def array_problems(
+    raw: np.ndarray, samples: np.ndarray, names: Sequence[str], contract: Mapping[str, Any]
+) -> dict[int, str]:
+    """Rows of an array with numbers that no model takes, raw or after the steps; in a table, NaN can be missing."""
+    problems = {row: f"{names[row]} holds numbers too large for the model" for row in _not_finite(samples)}
+    if raw.dtype.kind == "f":
+        wrong = np.isinf(raw) if encoding(contract) else ~np.isfinite(raw)
+        bad = np.flatnonzero(wrong.reshape(len(raw), -1).any(axis=1)).tolist()
+        problems.update({row: f"{names[row]} holds NaN or infinite values" for row in bad})
+    return dict(sorted(problems.items()))
+
+
+def _not_finite(samples: np.ndarray) -> list[int]:
+    if samples.dtype.kind != "f":
+        return []
+    found: list[int] = np.flatnonzero(~np.isfinite(samples).reshape(len(samples), -1).all(axis=1)).tolist()
+    return found
 
 
 def read_image(path: str | Path) -> np.ndarray:

@@ -21,16 +21,19 @@ def apply(steps: Sequence[Step], samples: np.ndarray) -> np.ndarray:
         samples: Raw samples, first axis the batch.
 
     Returns:
-        What the model is fed, first axis the batch.
+        What the model is fed, first axis the batch; infinite where a number is too large for float32.
 
     Raises:
         ValueError: An unknown step, or samples whose shape a step refuses.
     """
-    for step in steps:
-        function = STEPS.get(step["step"])
-        if function is None:
-            raise ValueError(f"preprocessing step {step['step']!r} is unknown; there are: {', '.join(sorted(STEPS))}")
-        samples = function(samples, step)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is infinite, and its row refused by the reader
+        for step in steps:
+            function = STEPS.get(step["step"])
+            if function is None:
+                raise ValueError(
+                    f"preprocessing step {step['step']!r} is unknown; there are: {', '.join(sorted(STEPS))}"
+                )
+            samples = function(samples, step)
     return samples
 
 
@@ -293,13 +296,14 @@ def _resize_weights(old: int, new: int) -> np.ndarray:
 def invert_target(predictions: np.ndarray, output: Mapping[str, Any]) -> np.ndarray:
     """Model outputs in target units: `(y - offset) / scale` where a regression's targets were standardised.
 
-    With "transform" log1p, what was standardised was log(1 + target).
+    With "transform" log1p, what was standardised was log(1 + target). What is too large for float32 is infinite.
     """
     if not output.get("scale"):
         return predictions
     scale, offset = np.asarray(output["scale"], np.float64), np.asarray(output["offset"], np.float64)
-    values = (predictions.astype(np.float64) - offset) / scale
-    return (np.expm1(values) if output.get("transform") == "log1p" else values).astype(np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = (predictions.astype(np.float64) - offset) / scale
+        return (np.expm1(values) if output.get("transform") == "log1p" else values).astype(np.float32)
 
 
 STEPS: Dict[str, Callable[[np.ndarray, Step], np.ndarray]] = {

@@ -204,6 +204,20 @@ def test_bad_rows_are_left_out_or_kept_without_an_answer(regression: export.Bund
     assert nulls[1] == {"input": f"{path}:2", "values": None}
 
 
+def test_a_number_too_large_for_the_model_is_a_bad_row(regression: export.Bundle, tmp_path: Path) -> None:
+    header, rows = ["c0", "c1", "c2", "c3"], [[0.1] * 4, [1e300] * 4, [0.2] * 4]
+    path = write_rows(tmp_path / "rows.csv", header, rows)
+    refused = run(regression, path)
+    assert refused.returncode == 3
+    assert len(refused.stderr.splitlines()) == 1
+    assert "line 3, column 'c0': 1e+300 is too large for the model" in refused.stderr
+    kept = run(regression, path, "--on-bad-row", "null", "--out", tmp_path / "out.csv")
+    assert kept.returncode == 0, kept.stderr
+    assert "Warning" not in kept.stderr
+    answered = [line.partition(",")[2] for line in (tmp_path / "out.csv").read_text().splitlines()[1:]]
+    assert [bool(answer) for answer in answered] == [True, False, True]
+
+
 def test_self_test_passes_leaves_nothing_behind_and_sees_any_change(images: export.Bundle, tmp_path: Path) -> None:
     copied = shutil.copytree(images.path, tmp_path / "moved bundle")
     bundle = export.Bundle(copied)

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from zoo.answers import answer_columns, answers, check_outputs
+from zoo.answers import TOO_FAR, answer_columns, answers, unanswered
 from zoo.errors import DataError, UsageError
 from zoo.inference.predictor import Predictor
 from zoo.inference.readers import Inputs
@@ -113,19 +113,19 @@ class Job:
 
         Raises:
             DataError: Bad rows, up to twenty named at once, where they are not allowed; or a file that cannot be used.
-            ModelError: The model answers NaN.
+            ModelError: The model answers NaN even for zeros.
         """
         started = shown = time.monotonic()
         for chunk in self._chunks():
             self._counts["rows"] += len(chunk.names)
             self._unseen.update(chunk.unseen)
             self._imputed.update(chunk.missing)
-            self._note(chunk.problems)
+            batch = self._answer(chunk)
             if self._refused:
                 if len(self._problems) < NAMED:
                     continue
                 break
-            yield self._answer(chunk)
+            yield batch
             if time.monotonic() - shown >= PROGRESS_SECONDS:
                 shown = time.monotonic()
                 self._tell(self._progress(shown - started))
@@ -191,21 +191,28 @@ class Job:
         self._problems += list(problems.values())[: NAMED - len(self._problems)]
 
     def _answer(self, chunk: Chunk) -> Batch:
+        """The answers to a chunk, its bad rows noted; once one is refused, rows are read and no longer answered."""
         good = [at for at in range(len(chunk.names)) if at not in chunk.problems]
-        bad = len(chunk.problems)
-        outputs = self._predictor.answer(chunk.samples[good] if bad else chunk.samples)
-        check_outputs(outputs, [chunk.names[at] for at in good] if bad else chunk.names)
-        self._counts["answered"] += len(good)
-        if not bad:
+        refused = self._refused or (self._on_bad_row == "fail" and bool(chunk.problems))
+        samples = chunk.samples[good] if chunk.problems else chunk.samples
+        outputs = self._predictor.answer(samples[:0] if refused else samples)
+        wrong = unanswered(outputs, self._described, lambda: self._predictor.answer(np.zeros_like(samples[:1])))
+        problems = {**chunk.problems, **{good[at]: f"{chunk.place(good[at])}: {TOO_FAR}" for at in wrong}}
+        self._note(dict(sorted(problems.items())))
+        if refused or not problems:
+            self._counts["answered"] += len(outputs)
             return Batch(chunk.names, chunk.kept, outputs)
-        if self._on_bad_row == "skip":
-            self._counts["skipped"] += bad
-            kept = [chunk.kept[at] for at in good] if self._keep else ()
-            return Batch([chunk.names[at] for at in good], kept, outputs)
-        self._counts["null"] += bad
         whole = np.full((len(chunk.names), self._predictor.outputs), np.nan, np.float32)
         whole[good] = outputs
-        return Batch(chunk.names, chunk.kept, whole)
+        whole[list(problems)] = np.nan
+        self._counts["answered"] += len(whole) - len(problems)
+        if self._on_bad_row == "null":
+            self._counts["null"] += len(problems)
+            return Batch(chunk.names, chunk.kept, whole)
+        self._counts["skipped"] += len(problems)
+        left = [at for at in range(len(whole)) if at not in problems]
+        kept = [chunk.kept[at] for at in left] if self._keep else ()
+        return Batch([chunk.names[at] for at in left], kept, whole[left])
 
     def _progress(self, seconds: float) -> str:
         done, total = self._counts["rows"], self._inputs.total

@@ -261,8 +261,39 @@ def test_a_logarithmic_target_is_answered_in_its_units(tmp_path):
 def test_a_model_that_answers_nan_is_not_believed(tmp_path):
     model = predictor()
     model._forward = lambda samples: np.full((len(samples), 1), np.nan, np.float32)
-    with pytest.raises(ModelError, match=r"NaN or infinite values for .*rows\.csv:1"):
-        list(make(model, write(tmp_path / "rows.csv", ROWS)))
+    with pytest.raises(ModelError, match=r"NaN or infinite values even for zeros"):
+        list(make(model, write(tmp_path / "rows.csv", ROWS), on_bad_row="skip"))
+
+
+HUGE = HEADER + "1,m,2020-01-01\n1e300,m,2020-01-01\n300,m,2020-01-01\n2,m,2020-01-01\n"
+"""Line 3 is beyond float32 before the model, line 4 after it where the target was taken by its logarithm."""
+
+
+def test_numbers_too_large_for_the_model_are_bad_rows_with_their_line(tmp_path):
+    path = write(tmp_path / "rows.csv", HUGE)
+    model = predictor(scale=[1.0], offset=[0.0], transform="log1p")
+    found = make(model, path, on_bad_row="null")
+    (batch,) = list(found)
+    np.testing.assert_allclose(batch.outputs[:, 0], [np.expm1(1), np.nan, np.nan, np.expm1(2)], rtol=1e-6)
+    assert (found.summary.answered, found.summary.null) == (2, 2)
+    assert found.summary.problems == (
+        f"{path}, line 3, column 'age': 1e+300 is too large for the model",
+        f"{path}, line 4: the model answers NaN or infinite values; its numbers are too far from those of the training",
+    )
+    left = make(model, path, on_bad_row="skip")
+    assert [batch.names for batch in left] == [[f"{path}:1", f"{path}:4"]]
+    with pytest.raises(DataError, match="line 3, column 'age'"):
+        list(make(model, path))
+    write(path, HUGE.replace("1e300", "1"))
+    with pytest.raises(DataError, match="line 4: the model answers NaN"):
+        list(make(model, path))
+
+
+def test_a_number_too_large_in_an_array_is_a_bad_row(tmp_path):
+    np.save(tmp_path / "x.npy", np.array([[1.0, 0, 3], [1e300, 1, 3]]))
+    found = make(predictor(), tmp_path / "x.npy", on_bad_row="skip")
+    assert [batch.outputs.tolist() for batch in found] == [[[1.0]]]
+    assert found.summary.problems == (f"{tmp_path / 'x.npy'}:2 holds numbers too large for the model",)
 
 
 def test_an_answer_to_bad_rows_must_be_known(tmp_path):
