@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,8 @@ from zoo.inference.predictor import Predictor
 SplitName = Literal["test", "validation", "train"]
 TABLE_ROWS = 65_536
 """Rows of a table that are answered at a time."""
+ANSWER_OPTIONS = ("target", "missing_values", "label_from")
+"""Knobs of the data that say where a file has the right answers; the rest is the contract's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +76,8 @@ def evaluate(
     Args:
         artifact: A path, or a run's name.
         data: Another data set's name; or a file or folder, of which every row or image is measured, read as the
-            artefact's contract says. By default the data it was trained on.
+            artefact's contract says. By default the data it was trained on; so it is where their path is given, as
+            long as they have not changed.
         split: Of its own data or a data set; the split is the training's own: same seed, same fractions.
         seed: Of the split, where neither a run nor an official test split tells.
         runs: Folder that names of runs are looked up in.
@@ -102,6 +105,13 @@ def evaluate(
     if own or name in DATASETS:
         return _on_split(found, origin if own else Origin(), name, split, seed, data is not None, on_event, options)
     path, config = _file_config(name, options)
+    return _on_files(found, path, config, _trained_on(origin, path), on_event)
+
+
+def _on_files(
+    found: Artifact, path: Path, config: DataConfig, notes: Sequence[str], on_event: Callable[[str], None] | None
+) -> Evaluation:
+    """On every row of a file, or every image of a folder."""
     predictor = Predictor.open(found)
     measured = measure_files(predictor, path, config, on_event=on_event)
     return Evaluation(
@@ -110,8 +120,19 @@ def evaluate(
         split="all",
         samples=len(measured.targets),
         metrics=metrics.evaluate(predictor.contract.task, measured.targets, measured.outputs),
-        notes=(*predictor.notes, *measured.notes),
+        notes=(*predictor.notes, *notes, *measured.notes),
     )
+
+
+def _trained_on(origin: Origin, path: Path) -> list[str]:
+    """A note where what is measured is the file or folder that the training read."""
+    behind = Path(origin.name or "")
+    if not behind.is_absolute() or not behind.exists():
+        return []
+    source = read_schema(behind).path if behind.suffix == ".toml" else behind
+    if source.resolve() != path.resolve():
+        return []
+    return [f"all rows of {path}, which the model was trained on, are measured; leave --data out for the test split"]
 
 
 def _on_split(
@@ -128,11 +149,20 @@ def _on_split(
     chosen = _seed(found, origin, name, split, seed)
     predictor = Predictor.open(found)
     dataset = load(name, seed=chosen, on_event=on_event, **{**origin.options, **options})
-    if not asked and origin.sha256 not in (None, dataset.identity.sha256):
-        raise DataError(
+    notes = list(predictor.notes)
+    if origin.sha256 not in (None, dataset.identity.sha256):
+        changed = (
             f"{name} is not what {found.path} was trained on: sha256 {dataset.identity.sha256[:12]}, then "
-            f"{str(origin.sha256)[:12]}{_stand_in_hint(dataset)}; give --data {name} to measure on it all the same"
+            f"{str(origin.sha256)[:12]}{_stand_in_hint(dataset)}"
         )
+        if not asked:
+            raise DataError(f"{changed}; give --data {name} to measure on it all the same")
+        if name not in DATASETS:  # its rows are split anew, whatever the model saw of them
+            given = {**origin.options, **options}
+            path, config = _file_config(name, {key: given[key] for key in ANSWER_OPTIONS if key in given})
+            notes = [f"{changed}; all rows are measured, some of them may have been trained on"]
+            return _on_files(found, path, config, notes, on_event)
+        notes.append(f"{changed}; some of the {split} split may have been trained on")
     _check_fit(predictor.contract, dataset, name)
     samples = getattr(dataset, split)
     return Evaluation(
@@ -144,7 +174,7 @@ def _on_split(
             predictor.contract.task, samples.targets, answer_split(predictor, dataset, samples.samples)
         ),
         stand_in=dataset.identity.note,
-        notes=predictor.notes,
+        notes=tuple(notes),
     )
 
 
@@ -172,11 +202,7 @@ def _file_config(name: str, options: Mapping[str, object]) -> tuple[Path, DataCo
     """
     config = data_config(**options)
     plain = DataConfig()
-    given = [
-        key
-        for key in vars(plain)
-        if key not in ("target", "missing_values", "label_from") and getattr(config, key) != getattr(plain, key)
-    ]
+    given = [key for key in vars(plain) if key not in ANSWER_OPTIONS and getattr(config, key) != getattr(plain, key)]
     if given:
         raise UsageError(
             f"{', '.join(given)}: options of training data; every row of {name} is measured, read as the model takes it"

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -65,7 +66,9 @@ def test_other_data_under_the_same_name_are_refused_unless_asked_for(tmp_path, i
     run = make_run(tmp_path, iris_model, sha256="0" * 64)
     with pytest.raises(DataError, match=r"iris is not what .* was trained on.*--data iris"):
         evaluate(run.path)
-    assert evaluate(run.path, data="iris").samples == 45
+    found = evaluate(run.path, data="iris")
+    assert found.samples == 45
+    assert "some of the test split may have been trained on" in found.notes[-1]
 
 
 def test_a_model_without_a_run_needs_to_be_told_data_and_seed(tmp_path, iris_model):
@@ -147,8 +150,28 @@ def test_a_changed_table_is_not_what_it_was_trained_on(own_run, tmp_path):
         table.write_text(text.replace(",red,", ",green,", 1))
         with pytest.raises(DataError, match=r"is not what .* was trained on"):
             evaluate(run.path)
+        found = evaluate(run.path, data=str(table))
     finally:
         table.write_text(text)
+    assert (found.split, found.samples) == ("all", 120)
+    assert "all rows are measured, some of them may have been trained on" in found.notes[0]
+    assert evaluate(run.path, data=str(table)).split == "test"
+
+
+def test_the_file_behind_a_data_toml_is_said_to_be_the_one_trained_on(own_run, tmp_path):
+    run, table, _ = own_run
+    there = tmp_path / "through a schema"
+    shutil.copytree(run.path, there)
+    toml = tmp_path / "data.toml"
+    toml.write_text(f'schema_version = 1\npath = {json.dumps(str(table))}\n[options]\ntarget = "price"\n')
+    config = (there / CONFIG).read_text()
+    (there / CONFIG).write_text(config.replace(json.dumps(str(table)), json.dumps(str(toml))))
+    found = evaluate(there, data=str(table))
+    assert (found.split, found.samples) == ("all", 120)
+    assert any("which the model was trained on" in note for note in found.notes)
+    other = tmp_path / "other.csv"
+    other.write_text(table.read_text())
+    assert not any("trained on" in note for note in evaluate(there, data=str(other)).notes)
 
 
 def test_a_data_toml_says_where_the_rows_are(own_run, tmp_path):
