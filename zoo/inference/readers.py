@@ -164,6 +164,8 @@ def _items(path: Path, described: dict[str, Any], alone: bool, tell: Callable[[s
 def image_files(folder: Path, tell: Callable[[str], None]) -> list[Path]:
     """The images of a folder and of those in it, sorted; what is hidden is passed over.
 
+    Links are followed as in training: no folder twice, so that none leads round in circles.
+
     Raises:
         DataError: There are none, or the folder cannot be read.
     """
@@ -172,8 +174,14 @@ def image_files(folder: Path, tell: Callable[[str], None]) -> list[Path]:
     def refuse(error: OSError) -> None:
         raise DataError(f"folder {error.filename} cannot be read: {error.strerror}; change its permissions") from error
 
-    for inside, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    seen: set[str] = set()
+    for inside, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        real = os.path.realpath(inside)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
         found += [Path(inside, name) for name in files if not name.startswith(".")]
     entries = sorted(found)
     images = [entry for entry in entries if entry.suffix.lower() in IMAGES]

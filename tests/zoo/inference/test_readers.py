@@ -130,6 +130,17 @@ def test_a_folder_gives_its_images_in_order_and_says_what_it_left_out(tmp_path):
     assert told == [f"{tmp_path}: 1 files are no images and were left out"]
 
 
+def test_links_in_a_folder_are_followed_but_not_in_circles(tmp_path):
+    folder, elsewhere = tmp_path / "photos", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    Image.fromarray(PIXELS[0]).save(elsewhere / "c.png")
+    (folder / "linked").symlink_to(elsewhere)
+    (elsewhere / "round").symlink_to(folder)
+    names, _ = rows(folder, IMAGE_CONTRACT)
+    assert names == ["linked/c.png"]
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F"])
 def test_every_mode_of_image_becomes_plain_pixels(tmp_path, mode):
     image = Image.new("L", (8, 4), 255).convert(mode) if mode != "I;16" else Image.new("I;16", (8, 4), 65535)
