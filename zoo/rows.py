@@ -206,7 +206,7 @@ def convert(cells: Sequence[str], column: Mapping[str, Any], missing: Collection
             return _each(cells, missing, lambda text: codes.get(text, UNSEEN))
         return np.array(found, np.float64), []
     if kind == "number":
-        values = to_numbers(cells) if column.get("decimal", ".") == "." else None
+        values = to_numbers(cells, missing) if column.get("decimal", ".") == "." else None
         if values is not None:
             return values, []
         decimal = column.get("decimal", ".")
@@ -230,8 +230,13 @@ def _each(cells: Sequence[str], missing: Collection[str], read: Any) -> tuple[np
     return values, wrong
 
 
-def to_numbers(cells: Sequence[str]) -> np.ndarray | None:
-    """Cells that are all finite numbers or empty as float64, NaN where they are empty; None where some are neither."""
+def to_numbers(cells: Sequence[str], missing: Collection[str] = ()) -> np.ndarray | None:
+    """Cells that are all finite numbers or empty as float64, NaN where they are empty; None where some are neither.
+
+    Where one of the words for `missing` is a number, such as "-999", cells that are such a word count as empty.
+    """
+    if any(to_number(word) is not None for word in missing):
+        cells = ["" if cell.strip().lower() in missing else cell for cell in cells]
     if "_" in "".join(cells):
         return None
     try:

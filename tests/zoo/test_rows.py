@@ -117,6 +117,12 @@ def test_missing_cells_are_nan_and_unseen_categories_are_told():
     assert wrong == []
 
 
+@pytest.mark.parametrize("other", ["1.5", "oops", ""])
+def test_a_missing_word_that_is_a_number_counts_whatever_stands_beside_it(other):
+    raw, _ = convert(["2", "-999", " -999 ", "-998", other], {"type": "number"}, missing_words(["-999"]))
+    assert np.isnan(raw[:4]).tolist() == [False, True, True, False]
+
+
 def test_a_block_names_what_is_wrong_and_counts_the_rest(tmp_path):
     columns = [*NUMBERS, {"name": "c", "type": "category", "values": ["x"]}]
     path = written(tmp_path, "a,b,c\n1,2,x\n1,2\n1,oops,x\n1,,y\n")

@@ -80,7 +80,7 @@ class Sketch:
     def add(self, cells: Sequence[str]) -> None:
         """Takes more cells in, in their order."""
         self.rows += len(cells)
-        values = rows.to_numbers(cells)
+        values = rows.to_numbers(cells, self.missing_words)
         if values is not None:
             present = values[~np.isnan(values)]
             self.missing += len(values) - len(present)

@@ -97,3 +97,11 @@ def test_the_form_of_dates_is_told_from_all_of_them(texts, formats):
 def test_dates_that_can_be_read_in_two_ways_are_told():
     assert "two ways" in date_formats(["01/05/2024", "02/05/2024"])[1]
     assert date_formats(["13/05/2024", "02/05/2024"])[1] == ""
+
+
+def test_a_missing_word_that_is_a_number_is_not_measured():
+    sketch = Sketch(missing_words(["-999"]))
+    sketch.add(["1", "-999", "3.5"])
+    sketch.add(["2", "-999", "4?"])
+    assert (sketch.missing, sketch.numbers, sketch.low, sketch.high) == (2, 3, 1, 3.5)
+    assert "-999" not in sketch.counts
