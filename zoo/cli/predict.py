@@ -47,7 +47,9 @@ def command(
 
     INPUT is an image file or a folder of them, a table whose columns match by name, or a .npy array of one sample or a
     batch. Answers come in the order of the inputs: label and probability (of two classes also the second one's
-    probability, to rank by), a probability for each label, or values in the target's units.
+    probability, to rank by), a probability for each label, or values in the target's units. Without --keep, the column
+    "input" says where each came from: a file, or FILE:ROW, rows counted from 1 without the header. Errors name the line
+    of the file instead.
 
     Missing cells and categories that training did not see have their trained default, and are counted. A row with too
     few cells, text where a number belongs, an infinite number, an unreadable date or a damaged image is a bad row.

@@ -58,11 +58,13 @@ class Batch(NamedTuple):
         names: Of the samples.
         kept: Of each, the text of the columns to keep.
         outputs: (n, outputs) float32, NaN where a bad row has no answer.
+        lines: Of each, the line of its file; empty where that is no table.
     """
 
     names: list[str]
     kept: Sequence[Sequence[str]]
     outputs: np.ndarray
+    lines: Sequence[int] = ()
 
 
 class Job:
@@ -201,18 +203,19 @@ class Job:
         self._note(dict(sorted(problems.items())))
         if refused or not problems:
             self._counts["answered"] += len(outputs)
-            return Batch(chunk.names, chunk.kept, outputs)
+            return Batch(chunk.names, chunk.kept, outputs, chunk.lines)
         whole = np.full((len(chunk.names), self._predictor.outputs), np.nan, np.float32)
         whole[good] = outputs
         whole[list(problems)] = np.nan
         self._counts["answered"] += len(whole) - len(problems)
         if self._on_bad_row == "null":
             self._counts["null"] += len(problems)
-            return Batch(chunk.names, chunk.kept, whole)
+            return Batch(chunk.names, chunk.kept, whole, chunk.lines)
         self._counts["skipped"] += len(problems)
         left = [at for at in range(len(whole)) if at not in problems]
         kept = [chunk.kept[at] for at in left] if self._keep else ()
-        return Batch([chunk.names[at] for at in left], kept, whole[left])
+        lines = [chunk.lines[at] for at in left] if chunk.lines else ()
+        return Batch([chunk.names[at] for at in left], kept, whole[left], lines)
 
     def _progress(self, seconds: float) -> str:
         done, total = self._counts["rows"], self._inputs.total

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from zoo import rows
-from zoo.data.findings import SHOWN, refuse
+from zoo.data.findings import SHOWN, errors, fail
 from zoo.data.images.reading import list_images
 from zoo.data.options import DataConfig
 from zoo.data.own import form_of, load_path
@@ -71,27 +72,37 @@ def measure_files(predictor: Predictor, path: Path, config: DataConfig, *, on_ev
 
 def _measure_table(predictor: Predictor, path: Path, config: DataConfig, on_event: OnEvent | None) -> Measured:
     contract = predictor.contract
-    names = _target_columns(contract, path, config)
+    reader = open_table(path, contract.describe())
+    names = _target_columns(contract, reader, config)
     inputs = Inputs([path], contract, keep=names, on_event=on_event)
     job = Job(predictor, inputs, keep=names, advice=ADVICE, on_event=on_event)
     extra = (*split_names(config.missing_values), *(encoding(contract.describe()).get("missing") or ()))
-    return _gather(job, path, _read(job), rows.missing_words(extra))
+    return _gather(job, path, _read(job, path), rows.missing_words(extra), _decimals(contract, reader.delimiter))
 
 
-def _read(job: Job) -> Iterator[tuple[Sequence[str], Sequence[Sequence[str]], np.ndarray]]:
+def _read(job: Job, path: Path) -> Iterator[tuple[Sequence[str], Sequence[Sequence[str]], np.ndarray]]:
     for batch in job:
-        yield batch.names, batch.kept, batch.outputs
+        yield [f"{path}, line {line}" for line in batch.lines], batch.kept, batch.outputs
 
 
-def _target_columns(contract: Contract, path: Path, config: DataConfig) -> tuple[str, ...]:
+def _decimals(contract: Contract, delimiter: str) -> tuple[str, ...]:
+    """The decimal marks that targets can have: that of the table trained on, where its columns tell."""
+    columns = encoding(contract.describe()).get("columns") or ()
+    if any(column.get("decimal") == "," for column in columns):
+        return (",",)
+    return (".", ",") if contract.task == "regression" and delimiter != "," else (".",)
+
+
+def _target_columns(contract: Contract, reader: rows.TableReader, config: DataConfig) -> tuple[str, ...]:
     """Names of the columns that hold the right answers."""
     given = split_names(config.target)
     several = contract.task in ("regression", "multilabel")
     names = given or contract.target_columns or (contract.labels if several else ())
     if not names:
-        raise UsageError(f"{contract.source} does not say which column of {path} is the target; add --target COLUMN")
-    header = open_table(path, contract.describe()).header
-    return tuple(_column(name, header, path) for name in names)
+        raise UsageError(
+            f"{contract.source} does not say which column of {reader.path} is the target; add --target COLUMN"
+        )
+    return tuple(_column(name, reader.header, reader.path) for name in names)
 
 
 def _column(name: str, header: Sequence[str], path: Path) -> str:
@@ -105,11 +116,13 @@ def _column(name: str, header: Sequence[str], path: Path) -> str:
 
 def _measure_images(predictor: Predictor, path: Path, config: DataConfig, on_event: OnEvent | None) -> Measured:
     listing = list_images(path, config)
-    refuse(listing.findings, path)
-    if not listing.entries:
-        raise DataError(f"{path} holds no labelled image; expected a folder for each class, or see --label-from")
     entries = listing.entries
     files = Inputs([entry.file for entry in entries], predictor.contract)
+    found = errors(listing.findings)
+    if found:
+        fail([*found, *_unreadable(files, SHOWN - len(found))], path)
+    if not entries:
+        raise DataError(f"{path} holds no labelled image; expected a folder for each class, or see --label-from")
     job = Job(predictor, files, advice=ADVICE, on_event=on_event)
 
     def read() -> Iterator[tuple[Sequence[str], Sequence[Sequence[str]], np.ndarray]]:
@@ -122,32 +135,53 @@ def _measure_images(predictor: Predictor, path: Path, config: DataConfig, on_eve
     return _gather(job, path, read(), rows.missing_words(split_names(config.missing_values)))
 
 
+def _unreadable(files: Inputs, most: int) -> list[str]:
+    """What is wrong with the first images that cannot be decoded, one more than `most` at the most."""
+    return list(islice((cause for chunk in files for cause in chunk.problems.values()), max(most, 0) + 1))
+
+
+@dataclass
+class _Reading:
+    """Targets of a file as they are with one decimal mark; what is wrong, and where; and how many are."""
+
+    decimal: str
+    targets: list[np.ndarray] = field(default_factory=list)
+    problems: dict[str, list[str]] = field(default_factory=dict)
+    wrong: int = 0
+
+    def add(self, placed: Sequence[tuple[str, Sequence[str]]], contract: Contract) -> None:
+        values, wrong = read_targets([row for _, row in placed], contract, self.decimal)
+        for at, cause in wrong.items():
+            self.problems.setdefault(cause, []).append(placed[at][0])
+        self.targets.append(values)
+        self.wrong += len(wrong)
+
+
 def _gather(
     job: Job,
     path: Path,
     answered: Iterator[tuple[Sequence[str], Sequence[Sequence[str]], np.ndarray]],
     missing: frozenset[str],
+    decimals: Sequence[str] = (".",),
 ) -> Measured:
-    """All answers with a target; every target that makes no sense is named at once."""
-    targets: list[np.ndarray] = []
+    """All answers with a target, read with the decimal mark that makes sense of most; others are named at once."""
+    readings = [_Reading(decimal) for decimal in decimals]
     outputs: list[np.ndarray] = []
-    problems: dict[str, list[str]] = {}
     without = 0
     for names, texts, found in answered:
         known = np.array([not any(text.strip().lower() in missing for text in row) for row in texts], bool)
         without += int((~known).sum())
         kept = [(name, row) for name, row, there in zip(names, texts, known, strict=True) if there]
-        values, wrong = read_targets([row for _, row in kept], job.contract)
-        for at, cause in wrong.items():
-            problems.setdefault(cause, []).append(kept[at][0])
-        targets.append(values)
+        for reading in readings:
+            reading.add(kept, job.contract)
         outputs.append(found[known])
-    _refuse(problems, path)
+    best = min(readings, key=lambda reading: reading.wrong)
+    _refuse(best.problems, path)
     notes = [f"{without:,} rows have no target and were left out"] if without else []
     for what, counts in (("unseen categories", job.summary.unseen), ("missing cells, filled", job.summary.imputed)):
         if counts:
             notes.append(f"{what}: {', '.join(f'{name} {count:,}' for name, count in counts.items())}")
-    joined = np.concatenate(targets)
+    joined = np.concatenate(best.targets)
     if not len(joined):
         raise DataError(f"{path}: no row has a target; give a file with the right answers, see --target")
     return Measured(joined, np.concatenate(outputs), without, tuple(notes))
@@ -168,12 +202,15 @@ def _refuse(problems: Mapping[str, Sequence[str]], path: Path) -> None:
     raise DataError(f"{path} has targets that the model does not answer; {hint}", problems=[*lines[:SHOWN], *more])
 
 
-def read_targets(texts: Sequence[Sequence[str]], contract: Contract) -> tuple[np.ndarray, dict[int, str]]:
+def read_targets(
+    texts: Sequence[Sequence[str]], contract: Contract, decimal: str = "."
+) -> tuple[np.ndarray, dict[int, str]]:
     """Right answers of text as numbers.
 
     Args:
         texts: Of each row a cell for each target; one with bars between them for several labels at once.
         contract: Task and labels.
+        decimal: Mark of a regression's targets.
 
     Returns:
         (n,) classes, (n, labels) of 0 and 1 or (n, targets) values; and position to what is wrong there.
@@ -193,15 +230,9 @@ def read_targets(texts: Sequence[Sequence[str]], contract: Contract) -> tuple[np
                 {row: f"label {cells[row]!r} is not 0 or 1" for row, value in enumerate(said) if value is None}
             )
         else:
-            values[:, at], bad = rows.convert(cells, {"type": "number", "decimal": _decimal(contract)}, ())
+            values[:, at], bad = rows.convert(cells, {"type": "number", "decimal": decimal}, ())
             wrong.update({row: f"target {cells[row]!r} is no finite number" for row in bad})
     return values, dict(sorted(wrong.items()))
-
-
-def _decimal(contract: Contract) -> str:
-    """The decimal mark of the table trained on: columns of one file have the same."""
-    columns = encoding(contract.describe()).get("columns") or ()
-    return "," if any(column.get("decimal") == "," for column in columns) else "."
 
 
 def _classes(texts: Sequence[str], labels: Sequence[str]) -> tuple[np.ndarray, dict[int, str]]:

@@ -358,7 +358,7 @@ def test_a_damaged_image_is_a_bad_row(tmp_path, on_bad_row, answered):
 
 
 def test_a_folder_that_cannot_be_read_is_said(tmp_path, monkeypatch):
-    def walk(folder, onerror):
+    def walk(folder, onerror, **_):
         onerror(PermissionError(errno.EACCES, "Permission denied", str(folder)))
         return []
 

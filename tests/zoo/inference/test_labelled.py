@@ -59,9 +59,24 @@ def test_every_target_that_makes_no_sense_is_named(tmp_path):
         measure(predictor("binary", ("no", "yes"), target=["sick"]), path)
     unknown = "is unknown to the model, which answers 'no', 'yes'"
     assert list(caught.value.problems) == [
-        f"{path}:2: label 'maybe' {unknown}; so in 2 rows",
-        f"{path}:4: label 'often' {unknown}",
+        f"{path}, line 3: label 'maybe' {unknown}; so in 2 rows",
+        f"{path}, line 5: label 'often' {unknown}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"), [(("1.250", "1,5"), [1250, 1.5]), (("1.25", "2"), [1.25, 2]), (("1.250", "7"), [1.25, 7])]
+)
+def test_targets_are_read_with_their_own_decimal_mark(tmp_path, cells, expected):
+    text = "age;sex;sold;price\n" + "".join(f"40;m;2020-01-01;{cell}\n" for cell in cells)
+    found = measure(predictor(target=["price"]), write(tmp_path / "rows.csv", text))
+    np.testing.assert_array_equal(found.targets[:, 0], expected)
+
+
+def test_a_comma_is_no_decimal_mark_where_it_separates_cells(tmp_path):
+    text = 'age,sex,sold,price\n40,m,2020-01-01,"1,250"\n'
+    with pytest.raises(DataError, match=r"rows\.csv, line 2: target '1,250' is no finite number"):
+        measure(predictor(target=["price"]), write(tmp_path / "rows.csv", text))
 
 
 def test_a_file_without_any_target_is_refused(tmp_path):
@@ -137,6 +152,17 @@ def test_images_without_a_label_that_the_model_knows_are_refused(tmp_path, names
     (tmp_path / "p").mkdir()
     with pytest.raises(DataError, match=message):
         measure(predictor("multiclass", ("cat", "owl"), kind="image"), photos(tmp_path / "p", *names))
+
+
+def test_every_image_that_cannot_be_used_is_named(tmp_path):
+    folder = photos(tmp_path / "photos", "cat/a.png", "dog/b.png", "dog/c.png")
+    for name in ("dog/b.png", "dog/c.png"):
+        (folder / name).write_bytes(b"no image")
+    (folder / "cat" / "gone.png").symlink_to(tmp_path / "nothing")
+    with pytest.raises(DataError, match="3 problems") as caught:
+        measure(predictor("binary", ("cat", "dog"), kind="image"), folder)
+    for problem, name in zip(caught.value.problems, ("gone.png", "b.png", "c.png"), strict=True):
+        assert name in problem
 
 
 def test_data_of_another_kind_are_refused(tmp_path):
