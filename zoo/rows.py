@@ -68,7 +68,9 @@ class TableReader:
     Args:
         path: A UTF-8 file; comma, semicolon, tab, bar or blanks separate cells, whichever finds more of the columns.
         columns: Of the model, in its order; each with "name" and "type", see `convert`. Without names, the file's
-            columns count by position, and a header is optional; so it is where all names are made up.
+            columns count by position, and a header is optional; so it is where all names are made up. A file
+            without a header then has "width" columns, or as many less those at the positions "targets", where the
+            columns say so.
         missing: Cells that mean missing, besides `MISSING`.
         optional: Names of columns that the file may have and the model does not take, such as the target.
         delimiter: Of the file; empty to find it out.
@@ -106,7 +108,7 @@ class TableReader:
         self._first_line = line
         self._headless = self._lacks_header(names) if header is None else not header
         if self._headless:
-            self.header = [made_up(at) for at in range(len(first))]
+            self.header = self._made_up_header(len(first))
         self._positions = self._match(names) if names else list(range(len(columns)))
         if not names and len(self.header) != len(columns):
             raise DataError(f"{self.path} has {len(self.header)} columns; the model takes {len(columns)}")
@@ -136,6 +138,19 @@ class TableReader:
         if names:
             return not set(names).intersection(self.header) and all(map(_MADE_UP.fullmatch, names))
         return all(to_number(cell) is not None for cell in self.header)
+
+    def _made_up_header(self, count: int) -> list[str]:
+        """Names of a file without a header: by position in the table trained on, which the target may be cut out of."""
+        known: Mapping[str, Any] = next((column for column in self._columns if "width" in column), {})
+        width, targets = known.get("width", count), known.get("targets", ())
+        if count == width:
+            return [made_up(at) for at in range(count)]
+        if count == width - len(targets):
+            return [made_up(at) for at in range(width) if at not in targets]
+        raise DataError(
+            f"{self.path} has no header and {count} columns; the table trained on has {width}, or {width - len(targets)} "
+            "without the target: give such a file, or a header"
+        )
 
     def _match(self, names: Sequence[str]) -> list[int]:
         """Where each column of the model stands in the file."""

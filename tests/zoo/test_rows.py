@@ -62,6 +62,18 @@ def test_files_without_a_header_count_columns_by_position(tmp_path):
         TableReader(written(tmp_path, "1\n2\n", "narrow.csv"), columns)
 
 
+def test_a_file_without_a_header_is_as_wide_as_the_one_trained_on(tmp_path):
+    layout = {"type": "number", "width": 4, "targets": [0]}
+    columns = [{"name": "column 2", **layout}, {"name": "column 4", **layout}]  # column 3 was left out
+    _, raw, _ = read(written(tmp_path, "9,1,2,3\n9,4,5,6\n"), columns)
+    assert raw.tolist() == [[1, 3], [4, 6]]
+    reader, raw, _ = read(written(tmp_path, "1,2,3\n4,5,6\n"), columns, optional=["column 1"])
+    assert (raw.tolist(), reader.header) == ([[1, 3], [4, 6]], ["column 2", "column 3", "column 4"])
+    for text in ("1,3\n4,6\n", "9,1,2,3,0\n"):
+        with pytest.raises(DataError, match="trained on has 4, or 3 without the target"):
+            TableReader(written(tmp_path, text), columns)
+
+
 def test_the_delimiter_and_the_header_can_be_given(tmp_path):
     path = written(tmp_path, "1;2\n3;4\n")
     columns = [{"name": "1", "type": "number"}, {"name": "2", "type": "number"}]

@@ -12,6 +12,7 @@ from zoo.data.options import DataConfig
 from zoo.data.tables.columns import Column
 from zoo.data.tables.targets import find_columns
 from zoo.hyperparameters import join_names, split_names
+from zoo.rows import made_up
 
 SPLITS = ("time", "group", "column")
 
@@ -23,6 +24,7 @@ class Roles:
     Attributes:
         split: "time", "group" or "column", by `split_column`; empty for chance.
         left_out: Column to why it is no feature.
+        width: Columns of a file without a header; 0 where it has one.
     """
 
     features: tuple[Column, ...]
@@ -30,12 +32,14 @@ class Roles:
     split: str = ""
     split_column: Column | None = None
     left_out: dict[str, str] = field(default_factory=dict)
+    width: int = 0
 
     def specs(self) -> list[dict[str, Any]]:
         """The features as the step "encode" takes them."""
         specs = []
+        layout = {"width": self.width, "targets": sorted(target.position for target in self.targets)}
         for column in self.features:
-            spec = column.spec()
+            spec = {**column.spec(), **(layout if self.width else {})}
             if column.type == "date" and self.split == "time" and column is self.split_column:
                 spec["elapsed"] = False  # every later row lies beyond what was learnt of it
             specs.append(spec)
@@ -83,7 +87,9 @@ def assign_roles(columns: Sequence[Column], config: DataConfig, path: Path) -> t
     if dates and not split and not config.test_data:
         text = f"{path}: column {dates[0]!r} is a date; if later rows are to be predicted, test on later rows: "
         findings.append(Finding("warning", f"{text}--split {join_names([f'time:{dates[0]}'])}"))
-    return Roles(tuple(features), tuple(targets), split, split_column, left_out), findings
+    nameless = all(column.name == made_up(column.position) for column in columns)
+    width = len(columns) if nameless else 0
+    return Roles(tuple(features), tuple(targets), split, split_column, left_out, width), findings
 
 
 def _why_not(

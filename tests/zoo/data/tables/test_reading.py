@@ -222,6 +222,17 @@ def test_a_file_without_a_header_is_recognised(tmp_path):
     assert "has no header" in messages(path, target="2")
 
 
+def test_the_layout_of_a_file_without_a_header_is_recorded(tmp_path):
+    path = tmp_path / "bare.csv"
+    path.write_text("\n".join(f"{at % 7}.5,{at % 3}.2,{at * at % 11}.1,{1000 + at}" for at in range(40)))
+    data = load(str(path), seed=0, config=data_config(target="0"))
+    kept = [(column["name"], column["width"], column["targets"]) for column in data.steps[0]["columns"]]
+    assert kept == [("column 2", 4, [0]), ("column 3", 4, [0])]
+    narrow = tmp_path / "narrow.csv"
+    narrow.write_text("0.5,1.2\n" * 40)
+    assert "has no header and 2 columns" in messages(path, target="0", test_data=str(narrow))
+
+
 def test_what_a_data_toml_says_of_columns_counts(table, tmp_path):
     file = tmp_path / "data.toml"
     reading = read_path(table, data_config(target="price", drop="dear"))
