@@ -18,6 +18,7 @@ import json
 import os
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -213,16 +214,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runtime", choices=sorted(runner.RUNTIMES), help="default: the first that works here")
     options = parser.parse_args(arguments)
     try:
-        value, text = _execute(options, Path(__file__).resolve().parent)
-        print(json.dumps(value) if options.json else text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, of odd metadata and of sizes that `read_image` refuses
+            value, text = _execute(options, Path(__file__).resolve().parent)
+        _print(json.dumps(value) if options.json else text)
         if options.self_test and not value["ok"]:
             raise GateError(value["error"])
     except ZooError as error:
         print(f"predict.py: {error}", file=sys.stderr)
         if options.json and not isinstance(error, GateError):
-            print(json.dumps({"error": str(error), "exit_code": error.exit_code}))
+            _print(json.dumps({"error": str(error), "exit_code": error.exit_code}))
         return error.exit_code
     return 0
+
+
+def _print(text: str) -> None:
+    """Prints a result; a reader such as `head` may have seen enough and gone."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
 
 
 def _execute(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], str]:

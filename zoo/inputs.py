@@ -23,6 +23,8 @@ else:
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".tab")
 ARRAY_ROWS = 2048
+MOST_PIXELS = 89_478_485
+"""Of an image, in training and on the device: decoded, a larger one takes several hundred megabytes."""
 
 
 class Chunk(NamedTuple):
@@ -249,7 +251,7 @@ def read_image(path: str | Path) -> np.ndarray:
         pixels are brought to 8 bits.
 
     Raises:
-        DataError: The file is damaged or no image, or Pillow is not installed.
+        DataError: The file is damaged, no image, or larger than `MOST_PIXELS`; or Pillow is not installed.
     """
     try:
         from PIL import Image, ImageOps, UnidentifiedImageError
@@ -257,6 +259,8 @@ def read_image(path: str | Path) -> np.ndarray:
         raise DataError(f"{path} is an image, which needs Pillow: pip install pillow, or give a .npy file") from error
     try:
         with Image.open(path) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                raise DataError(_too_large(path, f"{opened.width:,} x {opened.height:,}"))
             image = ImageOps.exif_transpose(opened)
             if image.mode in ("I", "F") or image.mode.startswith("I;16"):
                 return _to_bytes(np.asarray(image), path, deep=image.mode.startswith("I;16"))
@@ -265,10 +269,16 @@ def read_image(path: str | Path) -> np.ndarray:
             return np.asarray(image, np.uint8)
     except UnidentifiedImageError as error:
         raise DataError(f"{path} is not an image that Pillow knows; convert it to PNG or JPEG") from error
+    except Image.DecompressionBombError as error:
+        raise DataError(_too_large(path, f"more than {2 * MOST_PIXELS:,}")) from error
     except (DataError, MemoryError):
         raise
     except Exception as error:  # Pillow raises anything over damaged bytes
         raise DataError(f"image {path} cannot be read: {runner.one_line(error)}; replace the file") from error
+
+
+def _too_large(path: str | Path, pixels: str) -> str:
+    return f"image {path} is too large, {pixels} pixels; expected at most {MOST_PIXELS:,}, make it smaller"
 
 
 def _plain_mode(image: Any) -> str:

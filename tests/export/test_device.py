@@ -204,6 +204,18 @@ def test_bad_rows_are_left_out_or_kept_without_an_answer(regression: export.Bund
     assert nulls[1] == {"input": f"{path}:2", "values": None}
 
 
+def test_a_reader_that_has_seen_enough_ends_the_program_quietly(regression: export.Bundle, tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "rows.csv", ["c0", "c1", "c2", "c3"], [[0.1] * 4] * 20_000)
+    command = [sys.executable, str(regression.path / "predict.py"), str(rows)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        program.stdout.readline()
+        program.stdout.close()
+        assert program.stderr.read() == b""
+    assert program.returncode == 0
+
+
 def test_a_number_too_large_for_the_model_is_a_bad_row(regression: export.Bundle, tmp_path: Path) -> None:
     header, rows = ["c0", "c1", "c2", "c3"], [[0.1] * 4, [1e300] * 4, [0.2] * 4]
     path = write_rows(tmp_path / "rows.csv", header, rows)
