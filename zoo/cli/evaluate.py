@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 def command(
     artifact: str, data: str | None, split: Any, seed: int | None, root: Path, as_json: bool, **options: Any
 ) -> None:
-    """Measure ARTIFACT: a run, a .keras file, a SavedModel, a .tflite file or a bundle.
+    """Measure ARTIFACT: a run, a .keras or .h5 file, a SavedModel, a .tflite file or a bundle.
 
     The data are those it was trained on, split as in training, so the test split is one it has not seen. Of a file or
     folder given with --data, every row is measured: columns, categories and labels are read as in training, a row
-    without a target is left out and counted.
+    without a target is left out and counted. So it is with the file trained on where it has changed since.
 
     \b
     Example:

@@ -43,7 +43,7 @@ def command(
     root: Path,
     as_json: bool,
 ) -> None:
-    """Predict with ARTIFACT: a run, a .keras file, a SavedModel, a .tflite file or a bundle.
+    """Predict with ARTIFACT: a run, a .keras or .h5 file, a SavedModel, a .tflite file or a bundle.
 
     INPUT is an image file or a folder of them, a table whose columns match by name, or a .npy array of one sample or a
     batch. Answers come in the order of the inputs: label and probability (of two classes also the second one's
@@ -52,7 +52,7 @@ def command(
     of the file instead.
 
     Missing cells and categories that training did not see have their trained default, and are counted. A row with too
-    few cells, text where a number belongs, an infinite number, an unreadable date or a damaged image is a bad row.
+    few cells, text where a number belongs, a number too large for the model, an unreadable date or a damaged image is a bad row.
 
     \b
     Example:

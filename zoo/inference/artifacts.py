@@ -11,8 +11,9 @@ from zoo import runs
 from zoo.errors import UsageError
 
 Format = Literal["keras", "saved_model", "tflite"]
+KERAS_FILES = (".keras", ".h5", ".hdf5")
 SAVED_MODEL = "saved_model.pb"
-EXPECTED = "a run, a .keras file, a SavedModel folder, a .tflite file or a bundle"
+EXPECTED = "a run, a .keras or .h5 file, a SavedModel folder, a .tflite file or a bundle"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ def find_artifact(reference: str | Path, root: Path = Path("runs")) -> Artifact:
         return _in_folder(path)
     if path.is_file():
         return _from_file(path)
-    if path.suffix in (".keras", ".tflite", ".h5") or os.sep in str(reference):
+    if path.suffix in (*KERAS_FILES, ".tflite") or os.sep in str(reference):
         raise UsageError(f"{reference} does not exist; expected {EXPECTED}")
     return _from_run(runs.find_run(reference, root).path)
 
@@ -79,11 +80,11 @@ def _from_file(path: Path) -> Artifact:
         return Artifact(format="tflite", model=path, run=_enclosing_run(path.parent))
     if path.name == SAVED_MODEL:
         return _in_folder(path.parent)
-    if path.suffix == ".keras":
+    if path.suffix in KERAS_FILES:
         inside = (path.parent / runs.MANIFEST).is_file()
         return Artifact(format="keras", model=path, run=path.parent if inside else None)
     if head.startswith(b"\x89HDF"):
-        raise UsageError(f"{path} is a Keras HDF5 file; load it in Keras and save it as .keras")
+        raise UsageError(f"{path} is an HDF5 file; if Keras saved it, call it {path.stem}.h5")
     raise UsageError(f"{path} is no model that zoo knows; expected {EXPECTED}")
 
 

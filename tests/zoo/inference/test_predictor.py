@@ -118,6 +118,19 @@ def test_samples_of_another_width_are_refused(table_run):
         Predictor.open(table_run.path).predict(np.zeros((4, 2)))
 
 
+@pytest.mark.parametrize("suffix", [".h5", ".hdf5"])
+def test_a_file_of_an_earlier_keras_is_opened_like_a_keras_file(image_model, tmp_path, suffix):
+    import keras
+
+    path = tmp_path / f"old model{suffix}"
+    keras.models.load_model(image_model["model.keras"]).save(path)
+    found = Predictor.open(path).predict(PIXELS)
+    np.testing.assert_allclose(found, image_model.expected, atol=1e-5)
+    unnamed = path.rename(tmp_path / "old model.bin")
+    with pytest.raises(UsageError, match=r"is an HDF5 file; if Keras saved it, call it old model\.h5"):
+        find_artifact(unnamed)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
