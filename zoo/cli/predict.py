@@ -52,7 +52,8 @@ def command(
     of the file instead.
 
     Missing cells and categories that training did not see have their trained default, and are counted. A row with too
-    few cells, text where a number belongs, a number too large for the model, an unreadable date or a damaged image is a bad row.
+    few cells, text where a number belongs, a number too large for the model, an unreadable date or a damaged image
+    is a bad row.
 
     \b
     Example:
