@@ -147,9 +147,10 @@ class TableReader:
             return [made_up(at) for at in range(count)]
         if count == width - len(targets):
             return [made_up(at) for at in range(width) if at not in targets]
+        either = f"{width}, or {width - len(targets)} without the target"
         raise DataError(
-            f"{self.path} has no header and {count} columns; the table trained on has {width}, or {width - len(targets)} "
-            "without the target: give such a file, or a header"
+            f"{self.path} has no header and {count} columns; the table trained on has {either}: give such a file, or a "
+            "header"
         )
 
     def _match(self, names: Sequence[str]) -> list[int]:

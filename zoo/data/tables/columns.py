@@ -98,7 +98,8 @@ class Sketch:
         if not values.size:
             return
         self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
-        self.total += float(values.sum())
+        with np.errstate(over="ignore"):  # such numbers are told as wrong cells
+            self.total += float(values.sum())
         self.whole = self.whole and bool((values == np.floor(values)).all())
 
     def _add_cells(self, found: Mapping[str, int], *, numbers_done: bool) -> None:
@@ -151,7 +152,8 @@ class Sketch:
         """Whether the cells are numbers that go up or down by the same step."""
         if self.words or not self._keys:
             return False
-        steps = np.diff(np.concatenate(self._keys).view(np.float64))
+        with np.errstate(over="ignore", invalid="ignore"):
+            steps = np.diff(np.concatenate(self._keys).view(np.float64))
         return bool(len(steps) and steps[0] != 0 and (steps == steps[0]).all())
 
 
@@ -178,6 +180,12 @@ class Column:
     severity: Severity = "warning"
     declared: bool = False
     ignored: bool = False
+
+    @property
+    def distinct(self) -> int:
+        """Different values: of a category the different texts, so that "01" is not "1"."""
+        text = self.type == "category" and not self.sketch.overflow
+        return len(self.sketch.counts) if text else self.sketch.distinct
 
     def spec(self) -> dict[str, Any]:
         """As `zoo.rows.convert` and the step "encode" take it."""

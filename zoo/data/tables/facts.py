@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,11 +65,11 @@ def _column(column: Column, roles: Roles) -> dict[str, Any]:
         "type": column.type,
         "role": _role(column, roles),
         "missing": sketch.missing,
-        "distinct": sketch.distinct,
+        "distinct": column.distinct,
     }
     if column.type == "number" and sketch.numbers + sketch.commas:
         mean = sketch.total / (sketch.numbers + sketch.commas)
-        return {**facts, "min": sketch.low, "max": sketch.high, "mean": mean}
+        return {**facts, "min": sketch.low, "max": sketch.high, "mean": mean if math.isfinite(mean) else None}
     if column.type == "category" and not sketch.overflow:
         top = sorted(sketch.counts.items(), key=lambda item: (-item[1], item[0]))[:SHOWN_VALUES]
         return {**facts, "values": dict(top)}

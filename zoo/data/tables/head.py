@@ -63,7 +63,7 @@ def read_head(path: Path, schema: Schema, missing: frozenset[str]) -> Head:
         names = tuple(rows.made_up(at) for at in range(len(cells)))
         text = (
             f"{path} has no header; its columns are called {names[0]!r} to {names[-1]!r}, and by index 0 to "
-            f"{len(names) - 1}"
+            f"{len(names) - 1}; if its first line holds names, say header = true in a data.toml (--write makes one)"
         )
         return Head(path, delimiter, False, names, 0, (Finding("note", text),) if schema.header is None else ())
     names = tuple(cell.strip() for cell in cells)

@@ -14,9 +14,7 @@ from zoo import rows
 from zoo.data.findings import SHOWN, Finding
 from zoo.data.images.listing import SPLIT_NAMES
 from zoo.data.tables.targets import Target
-
-SHOWN_CELLS = 3
-"""Wrong cells of a column that are named with their lines."""
+from zoo.data.tables.wrong import HUGE, Wrong
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,32 +37,6 @@ class Plan:
 
 
 @dataclass
-class Wrong:
-    """Cells of one column that mean nothing there."""
-
-    kind: str
-    count: int = 0
-    first: list[tuple[int, str]] = field(default_factory=list)
-
-    def finding(self, path: Path, column: str) -> Finding:
-        """One line that names the first of them and the way out."""
-        cells = ", ".join(f"line {line} {cell!r}" for line, cell in self.first)
-        more = f" and {self.count - len(self.first):,} more" if self.count > len(self.first) else ""
-        words = list(dict.fromkeys(cell for _, cell in self.first))
-        if self.kind == "class":
-            return Finding("error", f"{path}: column {column!r} has labels that are no class: {cells}{more}")
-        infinite = all(word.lower().lstrip("+-") in ("inf", "infinity") for word in words)
-        what = {"number": "an infinite number" if infinite else "text in a number column"}.get(
-            self.kind, "no date of the column's form"
-        )
-        return Finding(
-            "error",
-            f"{path}: column {column!r}: {what}: {cells}{more}; correct the cells, or declare them missing: "
-            f"--missing-values {words[0]!r}",
-        )
-
-
-@dataclass
 class Table:
     """What was read.
 
@@ -76,6 +48,7 @@ class Table:
         dropped: Rows left out because their target or their time is missing.
         wrong: Column to its cells that mean nothing.
         ragged: Lines whose number of cells is another than the header's, the first of them, and how many in all.
+        unsplit: Rows whose cell of the column that says the split, or the group, is missing.
     """
 
     features: np.ndarray
@@ -87,20 +60,28 @@ class Table:
     ragged: list[str] = field(default_factory=list)
     ragged_count: int = 0
     unknown_parts: dict[str, int] = field(default_factory=dict)
+    unsplit: int = 0
 
     def __len__(self) -> int:
         return len(self.lines)
 
-    def findings(self, path: Path) -> list[Finding]:
+    def findings(self, path: Path, plan: Plan) -> list[Finding]:
         """Everything wrong with rows and cells."""
         found = [Finding("error", text) for text in self.ragged]
         if self.ragged_count > len(self.ragged):
             text = f"{path}: {self.ragged_count - len(self.ragged):,} more lines have another number of cells"
             found.append(Finding("error", text))
-        found += [wrong.finding(path, column) for column, wrong in self.wrong.items()]
+        found += [wrong.finding(path, column, plan.missing) for column, wrong in self.wrong.items()]
         for part, line in self.unknown_parts.items():
             text = f"{path}, line {line}: {part!r} is no split; expected {', '.join(SPLIT_NAMES)}"
             found.append(Finding("error", text))
+        if self.unsplit:
+            what = {
+                "group": "group; they count as one group",
+                "column": "split; they are trained on, and a split that the column lacks is drawn from them too",
+            }
+            where = f"{path}: {self.unsplit:,} rows have an empty cell in column {plan.split_column['name']!r}"
+            found.append(Finding("warning", f"{where}, so no {what[plan.split]}"))
         return found
 
 
@@ -132,6 +113,7 @@ def read_rows(path: Path, plan: Plan, count: int, *, folder: Path | None, tell: 
         if block.problems:
             good[list(block.problems)] = False
             _blame(table, block, reader, specs, words)
+        good[_find_huge(table, block, reader, specs)] = False
         special = _special(block, reader, plan, words, groups, table) if plan.split else np.empty(0)
         known = good & ~np.isnan(block.raw[:, width : width + answers]).any(axis=1)
         if plan.split == "time":
@@ -175,9 +157,19 @@ def _blame(
         cells = [block.cells[at][reader.header.index(name)] for at in whole]
         for wrong in rows.convert(cells, spec, words)[1]:
             found = table.wrong.setdefault(name, Wrong(str(spec["type"])))
-            found.count += 1
-            if len(found.first) < SHOWN_CELLS:
-                found.first.append((block.lines[whole[wrong]], cells[wrong].strip()))
+            found.add(block.lines[whole[wrong]], cells[wrong].strip())
+
+
+def _find_huge(
+    table: Table, block: rows.Block, reader: rows.TableReader, specs: Sequence[Mapping[str, Any]]
+) -> list[int]:
+    """Counts numbers beyond `HUGE`; the rows that have some."""
+    found = np.argwhere(np.abs(block.raw) > HUGE).tolist()
+    for row, at in found:
+        name = str(specs[at]["name"])
+        cell = block.cells[row][reader.header.index(name)].strip()
+        table.wrong.setdefault(name, Wrong("number")).add(block.lines[row], cell)
+    return [row for row, _ in found]
 
 
 def _find_strangers(
@@ -187,10 +179,9 @@ def _find_strangers(
     decoded = target.decode(np.nan_to_num(answers)).reshape(len(answers), -1)
     for row, at in np.argwhere((decoded == -1) & ~np.isnan(answers)).tolist():
         name = target.columns[at].name
-        found = table.wrong.setdefault(name, Wrong("class"))
-        found.count += 1
-        if len(found.first) < SHOWN_CELLS:
-            found.first.append((block.lines[row], block.cells[row][reader.header.index(name)].strip()))
+        table.wrong.setdefault(name, Wrong("class")).add(
+            block.lines[row], block.cells[row][reader.header.index(name)].strip()
+        )
 
 
 def _special(
@@ -206,12 +197,14 @@ def _special(
         return np.asarray(block.raw[:, -1])
     position = reader.header.index(str(plan.split_column["name"]))
     cells = [row[position].strip() if position < len(row) else "" for row in block.cells]
+    cells = ["" if cell.lower() in words else cell for cell in cells]
+    table.unsplit += sum(not cell and at not in block.problems for at, cell in enumerate(cells))
     if plan.split == "group":
         return np.array([groups.setdefault(cell, len(groups)) for cell in cells], np.float64)
     parts = []
     for line, cell in zip(block.lines, cells, strict=True):
         part = SPLIT_NAMES.get(cell.lower())
-        if part is None and cell.lower() not in words and len(table.unknown_parts) < SHOWN:
+        if part is None and cell and len(table.unknown_parts) < SHOWN:
             table.unknown_parts.setdefault(cell, line)
         parts.append(-1 if part is None else part)
     return np.array(parts, np.float64)
@@ -241,7 +234,7 @@ def keep_table(table: Table, folder: Path) -> None:
         table.features.flush()
     np.savez(folder / "rest.npz", targets=table.targets, special=table.special, lines=table.lines)
     wrong = {name: vars(cells) for name, cells in table.wrong.items()}
-    rest = {key: getattr(table, key) for key in ("dropped", "ragged", "ragged_count", "unknown_parts")}
+    rest = {key: getattr(table, key) for key in ("dropped", "ragged", "ragged_count", "unknown_parts", "unsplit")}
     (folder / "table.json").write_text(json.dumps({**rest, "wrong": wrong}), encoding="utf-8")
 
 
@@ -249,7 +242,7 @@ def read_kept(folder: Path) -> Table:
     """A table whose features stay on disk."""
     rest = json.loads((folder / "table.json").read_text(encoding="utf-8"))
     wrong = {
-        name: Wrong(cells["kind"], cells["count"], [(line, cell) for line, cell in cells["first"]])
+        name: Wrong(cells["kind"], cells["count"], [(line, cell) for line, cell in cells["first"]], cells["words"])
         for name, cells in rest.pop("wrong").items()
     }
     with np.load(folder / "rest.npz") as arrays:

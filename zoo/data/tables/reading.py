@@ -20,6 +20,7 @@ from zoo.data.findings import SHOWN, Finding, errors
 from zoo.data.options import DataConfig
 from zoo.data.own import Reading, Request
 from zoo.data.schema import Schema
+from zoo.data.tables.advice import keep_option, names_option
 from zoo.data.tables.columns import MAX_VALUES, Column, Sketch, infer
 from zoo.data.tables.facts import describe
 from zoo.data.tables.head import Head, read_head
@@ -28,10 +29,14 @@ from zoo.data.tables.passes import Lines, Plan, Table, is_kept, keep_table, read
 from zoo.data.tables.roles import Roles, assign_roles
 from zoo.data.tables.targets import Target, no_target, tell_target
 from zoo.errors import DataError
-from zoo.hyperparameters import join_names, split_names
+from zoo.hyperparameters import split_names
+from zoo.registry import suggest
 
 KEPT_VALUES = 10_000
 """Different values of a category that is kept by name."""
+
+KEPT_FORM = 2
+"""Of a table kept on disk; one read by other rules is read again."""
 
 TELL_SECONDS = 2.0
 
@@ -46,7 +51,7 @@ def read_table(request: Request) -> Reading:
     missing = split_names(config.missing_values)
     head = read_head(path, request.schema, rows.missing_words(missing))
     columns, count, ragged = scan(head, request)
-    findings = [*head.findings, *ragged]
+    findings = [*head.findings, *_unknown_columns(request, head), *ragged]
     if count == 0 and not errors(ragged):
         findings.append(Finding("error", f"{path} has a header (line {head.skip}) and no rows; give it rows"))
     roles, found = assign_roles(columns, config, path)
@@ -74,6 +79,16 @@ def read_table(request: Request) -> Reading:
         schema=_schema(request, head, columns, roles, target),
         load=lambda: _raw(path, roles, target, table, test, config),
     )
+
+
+def _unknown_columns(request: Request, head: Head) -> list[Finding]:
+    """Columns that a `data.toml` says something of and the table does not have."""
+    known = [name for name in head.names if name]
+    return [
+        Finding("error", f"[columns.{name}] of the data.toml is not in {request.path}{suggest(name, known)}")
+        for name in request.schema.columns
+        if name not in known
+    ]
 
 
 def scan(head: Head, request: Request) -> tuple[list[Column], int, list[Finding]]:
@@ -157,7 +172,7 @@ def _read(path: Path, plan: Plan, count: int, request: Request) -> Table:
         return read_rows(path, plan, count, folder=None, tell=progress)
     status = path.stat()
     how = [plan.features, plan.target.specs(), plan.target.labels, plan.missing, plan.split, plan.split_column]
-    identity = [str(path), status.st_size, status.st_mtime_ns, how, plan.delimiter, plan.header, count]
+    identity = [KEPT_FORM, str(path), status.st_size, status.st_mtime_ns, how, plan.delimiter, plan.header, count]
     key = "table-" + hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
     folder = cache.cached(
         key,
@@ -171,7 +186,7 @@ def _read(path: Path, plan: Plan, count: int, request: Request) -> Table:
 
 def _judge(table: Table, plan: Plan, path: Path, config: DataConfig) -> list[Finding]:
     """What the rows of the table to train on show: wrong cells, too few rows, leaks."""
-    findings = table.findings(path)
+    findings = table.findings(path, plan)
     if table.dropped:
         what = "no target" if plan.split != "time" else "no target or no time"
         findings.append(Finding("warning", f"{path}: {table.dropped:,} rows have {what} and are left out"))
@@ -184,9 +199,9 @@ def _judge(table: Table, plan: Plan, path: Path, config: DataConfig) -> list[Fin
     for leak in find_leaks(plan.features, table.features, targets, plan.target.task, names):
         if leak.column in kept:
             continue
-        dropped = join_names([*split_names(config.drop), leak.column])
+        drop = names_option("--drop", [*split_names(config.drop), leak.column])
         text = f"{path}: column {leak.column!r} gives the target {leak.target!r} away: {leak.how}"
-        ways = f"leave it out with --drop {dropped}, or use it all the same with --set keep={leak.column}"
+        ways = f"leave it out with {drop}, or use it all the same with {keep_option([*kept, leak.column])}"
         findings.append(Finding("error", f"{text}; {ways}"))
     return findings
 
@@ -216,7 +231,7 @@ def _read_test(plan: Plan, config: DataConfig, request: Request) -> tuple[Table 
         table = _read(path, plain, count, request)
     except DataError as error:
         return None, [Finding("error", str(error))]
-    findings = table.findings(path)
+    findings = table.findings(path, plain)
     if table.dropped:
         findings.append(Finding("warning", f"{path}: {table.dropped:,} rows have no target and are left out"))
     if not len(table):

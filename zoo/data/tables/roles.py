@@ -9,6 +9,7 @@ from typing import Any
 
 from zoo.data.findings import Finding
 from zoo.data.options import DataConfig
+from zoo.data.tables.advice import keep_option, option
 from zoo.data.tables.columns import Column
 from zoo.data.tables.targets import find_columns
 from zoo.hyperparameters import join_names, split_names
@@ -86,7 +87,7 @@ def assign_roles(columns: Sequence[Column], config: DataConfig, path: Path) -> t
     dates = [column.name for column in features if column.type == "date"]
     if dates and not split and not config.test_data:
         text = f"{path}: column {dates[0]!r} is a date; if later rows are to be predicted, test on later rows: "
-        findings.append(Finding("warning", f"{text}--split {join_names([f'time:{dates[0]}'])}"))
+        findings.append(Finding("warning", f"{text}{option('--split', f'time:{dates[0]}')}"))
     nameless = all(column.name == made_up(column.position) for column in columns)
     width = len(columns) if nameless else 0
     return Roles(tuple(features), tuple(targets), split, split_column, left_out, width), findings
@@ -112,7 +113,7 @@ def _why_not(
 def _left_out(column: Column, config: DataConfig) -> Finding:
     text = f"column {column.name!r} is left out: {column.unfit}"
     if column.severity == "warning":
-        text += f"; to use it: --set keep={join_names([*split_names(config.keep), column.name])}"
+        text += f"; to use it: {keep_option([*split_names(config.keep), column.name])}"
     return Finding(column.severity, text)
 
 

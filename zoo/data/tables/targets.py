@@ -7,7 +7,7 @@ Several columns are several numbers, or labels where all are 0 and 1, or true an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from zoo.cards import Task
 from zoo.data.findings import Finding
 from zoo.data.options import DataConfig
+from zoo.data.tables.advice import names_option
 from zoo.data.tables.columns import Column
 from zoo.hyperparameters import split_names
 from zoo.registry import suggest
@@ -89,7 +90,7 @@ def no_target(columns: Sequence[Column], path: object) -> Finding:
     """What to say where no target is given."""
     likely = [column.name for column in (columns[-1], columns[0]) if column.name]
     listed = short([column.name for column in columns if column.name])
-    hint = f"--target {likely[0]!r}" if likely else "--target -1"
+    hint = names_option("--target", likely[:1]) if likely else "--target=-1"
     return Finding("error", f"{path}: the target is not known; say which column it is, such as {hint}; it has {listed}")
 
 
@@ -127,9 +128,8 @@ def _useless(column: Column, config: DataConfig) -> Finding | None:
         return Finding("error", f"{name} is empty in every row; nothing can be learnt from it")
     if column.type == "date":
         return Finding("error", f"{name} is a date; make a number of it, such as days from a day of yours")
-    if sketch.distinct == 1 and not sketch.overflow:
-        only = next(iter(sketch.counts), "")
-        return Finding("error", f"{name} has one value, {only!r}, in every row; nothing can be learnt from it")
+    if column.distinct == 1 and not sketch.overflow:
+        return Finding("error", f"{name} has one value, {_only(column)}, in every row; nothing can be learnt from it")
     if sketch.overflow and (column.type == "category" or config.task in ("binary", "multiclass")):
         return Finding(
             "error",
@@ -137,6 +137,15 @@ def _useless(column: Column, config: DataConfig) -> Finding | None:
             + ("" if column.type == "category" else ", or --task regression"),
         )
     return None
+
+
+def _only(column: Column) -> str:
+    """The one value of a column, and the ways it is written in."""
+    cells = sorted(column.sketch.counts)
+    if len(cells) < 2:
+        return repr(cells[0])
+    text = f"the number {_plain(column.sketch.low)}, written {short(cells)}"
+    return f'{text} (give the column type = "category" in a data.toml if these differ)'
 
 
 def _task(columns: Sequence[Column], config: DataConfig) -> Task:
@@ -191,6 +200,7 @@ def _classes(column: Column, task: Task, labels: Sequence[str], *, told: bool) -
         text = f"{'class' if len(few) == 1 else 'classes'} {listed} with fewer than {LEAST_SAMPLES} rows"
         text = f"the target {column.name!r} has {text}, which cannot stand in every split; add rows or leave them out"
         findings.append(Finding("error", text + (", or --task regression" if column.type == "number" else "")))
+    findings += _alike(column, groups)
     numeric = column.type == "number" and all(to_number(label) is not None for label in groups)
     if task == "binary" and len(groups) != 2:
         text = f"the target {column.name!r} has {len(groups)} classes; a binary task has 2: use --task multiclass"
@@ -207,6 +217,18 @@ def _classes(column: Column, task: Task, labels: Sequence[str], *, told: bool) -
         counts=counts,
     )
     return target, findings
+
+
+def _alike(column: Column, names: Iterable[str]) -> list[Finding]:
+    """Classes that differ only in case."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(name.casefold(), []).append(name)
+    return [
+        Finding("warning", f"the target {column.name!r}: classes {short(alike)} differ only in case; write them alike")
+        for alike in found.values()
+        if len(alike) > 1
+    ]
 
 
 def _labels(columns: Sequence[Column]) -> tuple[Target | None, list[Finding]]:

@@ -1,5 +1,6 @@
 import csv
 import json
+import shlex
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +12,11 @@ from zoo.data.findings import errors
 from zoo.data.options import data_config
 from zoo.data.own import load_path, read_path
 from zoo.data.preparing import prepare
-from zoo.data.schema import with_options, write_schema
+from zoo.data.schema import Schema, with_options, write_schema
 from zoo.data.tables import reading as tablefiles
+from zoo.data.tables.advice import keep_option, option
 from zoo.errors import DataError
+from zoo.hyperparameters import split_names
 
 ROWS = 90
 
@@ -112,7 +115,7 @@ def test_numbers_mean_the_same_class_however_they_are_written(tmp_path):
 def test_without_a_target_the_rest_is_described(table):
     reading = read_path(table, data_config())
     assert len(errors(reading.findings)) == 1
-    assert "--target 'dear'" in errors(reading.findings)[0]
+    assert "--target dear;" in errors(reading.findings)[0]
     assert [column["name"] for column in reading.facts["columns"]] == list(houses(1)[0])
     assert reading.task is None
 
@@ -148,7 +151,7 @@ def test_options_that_do_not_fit_are_findings(table, options, words):
     ("change", "words"),
     [
         ({"area": "inf"}, "column 'area': an infinite number: line 22 'inf'"),
-        ({"area": "big"}, "column 'area': text in a number column: line 22 'big'.*--missing-values 'big'"),
+        ({"area": "big"}, "column 'area': text in a number column: line 22 'big'.*--missing-values big"),
         ({"sold": "soon"}, "column 'sold': no date of the column's form: line 22 'soon'"),
         ({"price": "high"}, "column 'price': text in a number column: line 22 'high'"),
     ],
@@ -159,6 +162,37 @@ def test_cells_that_mean_nothing_are_named_with_their_line(tmp_path, change, wor
     rows = houses()
     rows[20].update(change)
     assert re.search(words, " | ".join(errors(found(written(tmp_path, rows), target="price", drop="dear"))))
+
+
+def test_advice_can_be_pasted_into_a_shell(tmp_path):
+    rows = [{"a b": at * 7 % 13, "it's, so": at % 9 / 2, "copy, of y": at % 2 + 1, "y": at % 2} for at in range(60)]
+    rows[3]["a b"], rows[4]["a b"], rows[5]["it's, so"] = "-", "x, y", "1e300"
+    path = written(tmp_path, rows)
+    told = errors(found(path, target="y", missing_values="?"))
+    advised = [shlex.split(text.partition(": --missing-values")[2]) for text in told if "missing-values" in text]
+    assert [split_names(words[0].removeprefix("=")) for words in advised] == [("?", "-", "x, y"), ("?", "1e300")]
+    (leak,) = [shlex.split(text.split("out with ")[1].split(", or")[0]) for text in told if "gives the target" in text]
+    assert leak == ["--drop", '"copy, of y"']
+    assert "a number beyond 1e+30: line 7 '1e300'" in " | ".join(told)
+    assert option("--missing-values", "-999") == "--missing-values=-999"
+    assert keep_option(["a b", "c,d"]) == """--set 'keep=a b,"c,d"'"""
+
+
+def test_many_different_wrong_cells_are_another_type(tmp_path):
+    rows = [{"x": at if at < 90 else f"big{at}", "y": at % 3} for at in range(100)]
+    told = messages(written(tmp_path, rows), target="y")
+    assert "line 92 'big90', line 93 'big91', line 94 'big92' and 7 more" in told
+    assert "its type in a data.toml" in told
+    assert "--missing-values" not in told
+
+
+def test_huge_numbers_are_told_with_their_line_and_without_a_warning_of_numpy(tmp_path):
+    rows = [{"x": at % 7 / 2, "y": at % 2} for at in range(40)]
+    for at, cell in ((3, "1e308"), (4, "1e308"), (5, "-1e308")):
+        rows[at]["x"] = cell
+    checked = check_data(written(tmp_path, rows), target="y")
+    assert "a number beyond 1e+30: line 5 '1e308', line 6 '1e308', line 7 '-1e308'" in str(checked.findings)
+    assert not checked.ok
 
 
 def test_all_problems_are_told_at_once(tmp_path):
@@ -196,6 +230,7 @@ def test_missing_targets_drop_their_rows_and_missing_words_can_be_added(tmp_path
     ("values", "words"),
     [
         (["1"] * 40, "has one value, '1', in every row"),
+        (["01", "1"] * 20, "has one value, the number 1, written '01', '1' (give the column type = \"category\""),
         ([""] * 40, "is empty in every row"),
         (["a", "b", *["c"] * 38], "classes 'a' (1), 'b' (1) with fewer than 3 rows"),
         (["a"] * 20 + ["b"] * 18 + ["?"] * 2, "class '?' (2) with fewer than 3 rows"),
@@ -220,6 +255,7 @@ def test_a_file_without_a_header_is_recognised(tmp_path):
     raw = load_path(path, data_config(target="2"))
     assert (len(raw.samples), raw.columns, raw.labels) == (40, ("column 1", "column 2"), ("setosa", "virginica"))
     assert "has no header" in messages(path, target="2")
+    assert "header = true in a data.toml" in messages(path, target="2")
 
 
 def test_the_layout_of_a_file_without_a_header_is_recorded(tmp_path):
@@ -242,6 +278,29 @@ def test_what_a_data_toml_says_of_columns_counts(table, tmp_path):
     assert raw.schema[3] == {"name": "rooms", "type": "category", "values": ["1", "2", "3", "4", "5"]}
     write_schema(file, replace(reading.schema, columns={"sold": {"type": "ignore"}}))
     assert load_path(file, data_config(**with_options(str(file), {}))).columns == ("area", "city", "rooms")
+
+
+def test_a_data_toml_that_names_no_column_of_the_table_is_refused(table, tmp_path):
+    file = tmp_path / "data.toml"
+    reading = read_path(table, data_config(target="price", drop="dear"))
+    write_schema(file, replace(reading.schema, columns={"romos": {"type": "number"}}))
+    assert "[columns.romos] of the data.toml is not in" in messages(file)
+    assert "did you mean rooms?" in messages(file)
+
+
+def test_a_target_declared_a_category_tells_01_from_1(tmp_path):
+    rows = [{"x": at * 7 % 13, "y": ["1", "01"][at % 2]} for at in range(40)]
+    file, path = tmp_path / "data.toml", written(tmp_path, rows)
+    write_schema(file, Schema(path=path, options={"target": "y"}, columns={"y": {"type": "category"}}))
+    checked = check_data(file)
+    assert checked.ok
+    assert checked.facts["target"]["classes"] == {"01": 20, "1": 20}
+    assert checked.facts["columns"][1]["distinct"] == 2
+
+
+def test_classes_that_differ_only_in_case_are_told(tmp_path):
+    rows = [{"x": at * 7 % 13, "y": ["TRUE", "true", "no"][at % 3]} for at in range(60)]
+    assert "classes 'TRUE', 'true' differ only in case" in messages(written(tmp_path, rows), target="y")
 
 
 def test_labels_of_a_data_toml_are_the_classes(table, tmp_path):
@@ -292,7 +351,18 @@ def test_splits_by_time_group_and_column(tmp_path):
     assert by_column.parts[:5].tolist() == [0, 0, 1, 2, -1]
     rows[4]["part"] = "holdout"
     told = messages(written(tmp_path, rows), target="price", drop="dear", split="column:part")
+    assert "17 rows have an empty cell in column 'part', so no split; they are trained on" in told
     assert "line 6: 'holdout' is no split; expected train" in told
+
+
+def test_rows_without_a_group_are_one_group(tmp_path):
+    rows = [{**row, "agent": ["", "NA", *"abcdefg"][at % 9]} for at, row in enumerate(houses())]
+    options = {"target": "price", "drop": "dear", "split": "group:agent"}
+    path = written(tmp_path, rows)
+    assert load_path(path, data_config(**options)).groups[:4].tolist() == [0, 0, 1, 2]
+    assert "20 rows have an empty cell in column 'agent', so no group; they count as one group" in messages(
+        path, **options
+    )
 
 
 def test_a_date_without_a_split_by_time_is_a_warning(table):
