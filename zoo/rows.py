@@ -262,7 +262,8 @@ def to_numbers(cells: Sequence[str], missing: Collection[str] = ()) -> np.ndarra
             values = np.fromiter((float(cell) if cell else math.nan for cell in cells), np.float64, len(cells))
         except ValueError:
             return None
-    return None if np.isinf(values).any() else values
+    signed = any(cells[at].strip()[:1] in ("+", "-") for at in np.flatnonzero(np.isnan(values)))  # "-nan" is no number
+    return None if signed or np.isinf(values).any() else values
 
 
 def missing_words(extra: Sequence[str] = ()) -> frozenset[str]:

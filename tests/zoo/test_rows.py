@@ -135,6 +135,11 @@ def test_a_missing_word_that_is_a_number_counts_whatever_stands_beside_it(other)
     assert np.isnan(raw[:4]).tolist() == [False, True, True, False]
 
 
+@pytest.mark.parametrize("other", ["1.5", "oops", "", "nan"])
+def test_a_signed_nan_is_a_wrong_cell_whatever_stands_beside_it(other):
+    assert 1 in convert(["2", "-nan", other], {"type": "number"}, missing_words())[1]
+
+
 def test_a_block_names_what_is_wrong_and_counts_the_rest(tmp_path):
     columns = [*NUMBERS, {"name": "c", "type": "category", "values": ["x"]}]
     path = written(tmp_path, "a,b,c\n1,2,x\n1,2\n1,oops,x\n1,,y\n")
