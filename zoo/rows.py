@@ -262,7 +262,8 @@ def to_numbers(cells: Sequence[str], missing: Collection[str] = ()) -> np.ndarra
             values = np.fromiter((float(cell) if cell else math.nan for cell in cells), np.float64, len(cells))
         except ValueError:
             return None
-    signed = any(cells[at].strip()[:1] in ("+", "-") for at in np.flatnonzero(np.isnan(values)))  # "-nan" is no number
+    empty = np.flatnonzero(np.isnan(values)).tolist()
+    signed = any(cells[at].strip()[:1] in ("+", "-") for at in empty)  # "-nan" means nothing
     return None if signed or np.isinf(values).any() else values
 
 
