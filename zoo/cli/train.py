@@ -51,6 +51,7 @@ def command(
     import psutil
 
     from zoo.cli.display import TrainingDisplay, closing
+    from zoo.reporting.summary import verdict
 
     if recipe is None and resume is None:
         raise UsageError("give a recipe, a TOML file or a builder, or else --resume RUN; see: zoo list")
@@ -66,6 +67,7 @@ def command(
         "status": manifest.status,
         "metrics": manifest.metrics,
         "baselines": manifest.baselines,
+        "verdict": verdict(manifest),
         "epochs": manifest.epochs,
         "parameters": manifest.parameters,
         "data": manifest.data,
