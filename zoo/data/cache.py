@@ -37,6 +37,7 @@ def cached(
     is_whole: Callable[[Path], bool],
     size: int,
     on_event: Callable[[str], None] | None = None,
+    use: Callable[[Path], None] | None = None,
 ) -> Path:
     """The folder of an entry, made first where it is missing or damaged.
 
@@ -49,6 +50,7 @@ def cached(
         is_whole: Whether what lies there can be used.
         size: Bytes of the entry, about.
         on_event: Told of waiting, one line.
+        use: Opens the entry while no other process can put another one in its place.
 
     Raises:
         ResourceError: The disk has no room, or the folder cannot be written.
@@ -62,6 +64,8 @@ def cached(
                 with atomic_folder(folder) as temporary:
                     make(temporary)
             (folder / _STAMP).touch()
+            if use:
+                use(folder)
             prune(keep=folder)
     except OSError as error:
         reason = error.strerror or error

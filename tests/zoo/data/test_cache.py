@@ -2,6 +2,7 @@ import os
 import threading
 import time
 
+import filelock
 import numpy as np
 import pytest
 
@@ -83,6 +84,18 @@ def test_the_entries_used_longest_ago_go_first():
     assert [key for key in "abc" if cache.place(key).exists()] == ["c"]
 
 
+def test_an_entry_is_opened_while_no_other_can_take_its_place(zoo_home):
+    def use(folder):
+        with pytest.raises(filelock.Timeout):
+            filelock.FileLock(zoo_home / "cache" / "a.lock").acquire(timeout=0)
+        opened.append((folder / "x").read_bytes())
+
+    opened = []
+    for _ in range(2):
+        cache.cached("a", write, is_whole=whole, size=10, use=use)
+    assert opened == [b"1234567890"] * 2
+
+
 def test_a_full_disk_is_said(monkeypatch):
     with pytest.raises(ResourceError, match="set ZOO_HOME to a folder with room"):
         cache.cached("a", write, is_whole=whole, size=10**16)
@@ -130,6 +143,38 @@ def test_images_are_decoded_once_and_only_new_ones_later(tmp_path, decoded):
     os.utime(changed, (1, 1))
     assert len(pixels_of(root)) == 12
     assert sorted(decoded) == ["3.png", "new.png"]
+
+
+def test_rows_are_those_of_the_files_whatever_another_process_puts_there(tmp_path, monkeypatch):
+    files = [save(tmp_path / f"{at}.png", at) for at in range(4)]
+
+    def decode(order):
+        areas, known = [120] * len(order), [""] * len(order)
+        return decoding.decode(order, (10, 12, 3), known=known, key="k", areas=areas, on_event=print)
+
+    real = decoding.cached
+
+    def overtaken(*args, **options):
+        folder = real(*args, **options)
+        monkeypatch.setattr(decoding, "cached", real)
+        decode(files[::-1])  # as another process does as soon as the lock is free
+        return folder
+
+    monkeypatch.setattr(decoding, "cached", overtaken)
+    samples = decode(files).samples
+    assert [bool((row == decoding.read_image(file)).all()) for row, file in zip(samples, files, strict=True)] == [
+        True
+    ] * 4
+
+
+def test_other_lists_of_the_same_folder_do_not_replace_each_other(tmp_path, decoded):
+    root = folder(tmp_path / "photos")
+    for name, kinds in (("a.csv", ("cat", "dog")), ("b.csv", ("dog", "cat"))):
+        lines = [f"{kind}/{at}.png,{kind}" for kind in kinds for at in range(6)]
+        (root / name).write_text("\n".join(["file,kind", *lines]) + "\n", encoding="utf-8")
+    for name in ("a.csv", "b.csv", "a.csv"):
+        read_path(root, data_config(label_from=str(root / name)))
+    assert len(decoded) == 24
 
 
 @pytest.mark.parametrize("harm", ["byte", "short", "index", "nothing left"])

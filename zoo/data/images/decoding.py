@@ -82,7 +82,7 @@ def decode(
         files: Image files.
         shape: Height, width and channels of all.
         known: What is wrong with a file already, empty where nothing is: those are not decoded.
-        key: Tells apart one user's data from others'; the same for the same folder.
+        key: Tells apart one user's data from others'; the same for the same folder, read the same way.
         areas: Pixels of each file, to bound the memory by.
         on_event: Told of progress every two seconds.
 
@@ -93,22 +93,28 @@ def decode(
     size = len(files) * int(np.prod(shape))
     text = f"{VERSION} {metadata.version('pillow')} {shape} {key}"
     name = f"images-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    reused = [len(files)]
+    reused = len(files)
+    held: _Held | None = None
 
     def is_whole(folder: Path) -> bool:
-        held = _open(folder, shape)
-        if held is None or held.signatures != signatures or any(held.problems):
+        there = _open(folder, shape)
+        if there is None or there.signatures != signatures or any(there.problems):
             return False
-        return held.agrees(_spread(len(files), size))
+        return there.agrees(_spread(len(files), size))
 
     def make(folder: Path) -> None:
-        reused[0] = _fill(folder, place(name), files, shape, signatures, known, areas, on_event)
+        nonlocal reused
+        reused = _fill(folder, place(name), files, shape, signatures, known, areas, on_event)
 
-    folder = cached(name, make, is_whole=is_whole, size=size, on_event=on_event)
-    held = _open(folder, shape)
-    if held is None:
+    def use(folder: Path) -> None:
+        nonlocal held
+        held = _open(folder, shape)
+
+    # Opened while it is locked: afterwards another process may put rows of other files there.
+    folder = cached(name, make, is_whole=is_whole, size=size, on_event=on_event, use=use)
+    if held is None or held.signatures != signatures:
         raise DataError(f"{folder} cannot be read back after it was written; look after the disk")
-    return Decoded(held.samples, held.digests, held.sha256, held.problems, reused[0])
+    return Decoded(held.samples, held.digests, held.sha256, held.problems, reused)
 
 
 @dataclass(frozen=True)

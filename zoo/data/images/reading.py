@@ -85,7 +85,7 @@ def read_images(request: Request) -> Reading:
         files,
         shape,
         known=[header if isinstance(header, str) else "" for header in headers],
-        key=f"{listing.root} {request.path}",
+        key="\0".join((str(listing.root), str(request.path), request.config.label_from, request.config.test_data)),
         areas=[0 if isinstance(header, str) else header.width * header.height for header in headers],
         on_event=request.on_event,
     )
