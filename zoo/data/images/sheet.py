@@ -95,7 +95,7 @@ def read_sheet(file: Path, folder: Path) -> Sheet:
 
 def _records(file: Path, count: int | None = None) -> list[tuple[int, list[str]]]:
     with rows.open_text(file) as text:
-        delimiter = rows.find_delimiter(text.readline())
+        delimiter = rows.find_delimiter(rows.first_line(text, file))
         text.seek(0)
         return list(islice(rows.records(text, file, delimiter), count))
 

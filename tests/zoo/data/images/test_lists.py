@@ -154,3 +154,10 @@ def test_columns_that_are_not_there_are_refused(tmp_path, options, error, part):
     path = listed(tmp_path, plain(extra=",1"), header="file,kind,other")
     with pytest.raises(error, match=part):
         read(path, **options)
+
+
+def test_a_list_that_is_no_utf8_is_one_clear_line(tmp_path):
+    file = tmp_path / "list.csv"
+    file.write_bytes("path,label\nä.png,größe\n".encode("latin-1"))
+    with pytest.raises(DataError, match="list.csv.*is not UTF-8"):
+        load(str(file), seed=0, target="label")
