@@ -138,7 +138,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _inline(value: object) -> str:
     """A JSON value on one line, for people."""
-    if value is None or value == [] or value == {}:
+    if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"

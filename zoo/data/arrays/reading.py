@@ -273,10 +273,17 @@ def _facts(kind: Kind, parts: Sequence[Part], answers: Answers) -> dict[str, Any
     elif answers.task == "regression":
         values = np.concatenate(answers.targets)
         facts["targets"] = [
-            {"name": name, "min": column.min(), "mean": column.mean(), "max": column.max()}
+            {"name": name, **_range(column[np.isfinite(column)])}
             for name, column in zip(answers.labels, values.T, strict=True)
         ]
     return facts
+
+
+def _range(values: np.ndarray) -> dict[str, float | None]:
+    """Smallest, mean and largest of finite numbers; None where there are none."""
+    if not values.size:
+        return {"min": None, "mean": None, "max": None}
+    return {"min": float(values.min()), "mean": float(values.mean()), "max": float(values.max())}
 
 
 def _raw(

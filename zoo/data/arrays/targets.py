@@ -94,6 +94,11 @@ def _numbers(parts: Sequence[tuple[str, np.ndarray]], whole: np.ndarray, task: T
 def _classes(parts: Sequence[tuple[str, np.ndarray]], task: str, names: Sequence[str], *, width: int) -> Answers:
     whole = np.concatenate([values for _, values in parts])
     if whole.dtype.kind == "f":
+        broken = [found for name, values in parts for found in _no_classes(name, values)]
+        if broken:
+            return Answers(
+                "multiclass", tuple(names), tuple(np.zeros(len(values), np.int64) for _, values in parts), tuple(broken)
+            )
         whole, parts = whole.astype(np.int64), [(name, values.astype(np.int64)) for name, values in parts]
     text = whole.dtype.kind in "US"
     if text:
@@ -124,6 +129,17 @@ def _classes(parts: Sequence[tuple[str, np.ndarray]], task: str, names: Sequence
     )
     found: Task = "multiclass" if task == "multiclass" or len(labels) != 2 else "binary"
     return Answers(found, labels, targets, tuple(findings))
+
+
+def _no_classes(name: str, values: np.ndarray) -> list[Finding]:
+    """Numbers that are no class: not finite, or not whole."""
+    rows = np.flatnonzero(~(np.isfinite(values) & (np.floor(values) == values)))
+    if not rows.size:
+        return []
+    text = (
+        f"{name}: {_listed(rows)} of {values[rows[0]]:g}, which is no class; expected whole numbers, correct such rows"
+    )
+    return [Finding("error", f"{text}, or --task regression")]
 
 
 def _absent(parts: Sequence[tuple[str, np.ndarray]], known: np.ndarray, labels: Sequence[str]) -> list[Finding]:

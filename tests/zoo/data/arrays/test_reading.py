@@ -187,3 +187,21 @@ def test_a_damaged_archive_is_refused(tmp_path, damage):
 def test_options_that_do_not_fit_are_refused(tmp_path, options, error, part):
     with pytest.raises(error, match=part):
         load_path(packed(tmp_path, x=IMAGES, y=CLASSES), data_config(**options))
+
+
+@pytest.mark.parametrize("task", ["auto", "multiclass"])
+def test_a_target_that_is_not_finite_is_named_with_its_row(tmp_path, task):
+    targets = CLASSES.astype(float)
+    targets[4] = np.nan
+    reading = read(packed(tmp_path, x=ROWS, y=targets), task=task)
+    assert any("row 4 (counted from 0)" in text for text in errors(reading))
+
+
+def test_numbers_between_whole_ones_are_no_classes(tmp_path):
+    (text,) = errors(read(packed(tmp_path, x=ROWS, y=ROWS[:, 0]), task="multiclass"))
+    assert "which is no class" in text
+
+
+def test_the_facts_of_a_regression_are_plain_numbers(tmp_path):
+    (facts,) = read(packed(tmp_path, x=ROWS, y=ROWS[:, 0])).facts["targets"]
+    assert [type(facts[key]) for key in ("min", "mean", "max")] == [float] * 3
