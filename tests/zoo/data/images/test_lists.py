@@ -159,5 +159,5 @@ def test_columns_that_are_not_there_are_refused(tmp_path, options, error, part):
 def test_a_list_that_is_no_utf8_is_one_clear_line(tmp_path):
     file = tmp_path / "list.csv"
     file.write_bytes("path,label\nä.png,größe\n".encode("latin-1"))
-    with pytest.raises(DataError, match="list.csv.*is not UTF-8"):
+    with pytest.raises(DataError, match=r"list\.csv.*is not UTF-8"):
         load(str(file), seed=0, target="label")
