@@ -125,7 +125,8 @@ def _check_options(config: DataConfig) -> None:
     if config.split != "random":
         given.append("split")
     if given:
-        raise UsageError(f"{', '.join(given)} are no options of arrays (.npz); see --target KEY and --group-from KEY")
+        are = "is no option" if len(given) == 1 else "are no options"
+        raise UsageError(f"{', '.join(given)} {are} of arrays (.npz); see --target KEY and --group-from KEY")
 
 
 def _parts(path: Path, arrays: Mapping[str, np.ndarray], config: DataConfig) -> tuple[list[Part], list[Finding]]:

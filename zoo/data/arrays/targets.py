@@ -15,6 +15,8 @@ MANY_NUMBERS = 20
 """More distinct whole numbers than this, with gaps between them, are an amount to predict, not classes."""
 
 SHOWN_ROWS = 5
+EXACT = 2**53
+"""Whole numbers below it are exact as float64; a larger one may have been another class."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,9 @@ def _classes(parts: Sequence[tuple[str, np.ndarray]], task: str, names: Sequence
             )
     findings += _absent(parts, known, labels)
     if task == "binary" and len(labels) != 2:
-        raise UsageError(f"{parts[0][0]} has {len(labels)} classes, --task binary needs 2; leave it away")
+        raise UsageError(
+            f"{parts[0][0]} has {_counted(len(labels), 'class', 'classes')}, --task binary needs 2; leave it away"
+        )
     order = np.argsort(known)
     targets = tuple(
         np.asarray(order[np.clip(np.searchsorted(known, values, sorter=order), 0, len(known) - 1)], np.int64)
@@ -132,8 +136,8 @@ def _classes(parts: Sequence[tuple[str, np.ndarray]], task: str, names: Sequence
 
 
 def _no_classes(name: str, values: np.ndarray) -> list[Finding]:
-    """Numbers that are no class: not finite, or not whole."""
-    rows = np.flatnonzero(~(np.isfinite(values) & (np.floor(values) == values)))
+    """Numbers that are no class: not finite, not whole, or too large to be exact."""
+    rows = np.flatnonzero(~((np.abs(values) < EXACT) & (np.floor(values) == values)))
     if not rows.size:
         return []
     text = (
@@ -152,15 +156,17 @@ def _absent(parts: Sequence[tuple[str, np.ndarray]], known: np.ndarray, labels: 
         for at, (name, values) in enumerate(parts):
             count, least = int((values == value).sum()), drawn if at == 0 else 1
             if count < least:
-                findings.append(
-                    Finding(
-                        "error", f"{name}: class {label!r} has {count} samples; expected at least {least}, add some"
-                    )
-                )
+                have = f"class {label!r} has {_counted(count, 'sample', 'samples')}"
+                findings.append(Finding("error", f"{name}: {have}; expected at least {least}, add some"))
     return findings
+
+
+def _counted(count: int, one: str, several: str) -> str:
+    return f"{count:,} {one if count == 1 else several}"
 
 
 def _listed(rows: np.ndarray) -> str:
     shown = ", ".join(str(row) for row in rows[:SHOWN_ROWS])
     more = f" and {len(rows) - SHOWN_ROWS:,} more" if len(rows) > SHOWN_ROWS else ""
-    return f"row {shown}{more} (counted from 0) {'is' if len(rows) == 1 else 'are'}"
+    noun, verb = ("row", "is") if len(rows) == 1 else ("rows", "are")
+    return f"{noun} {shown}{more} (counted from 0) {verb}"

@@ -90,7 +90,7 @@ def test_names_of_classes_say_what_the_numbers_mean(tmp_path):
     assert read(path).load().labels == ("ash", "birch", "cedar")
     path = packed(tmp_path, x=IMAGES, y=CLASSES, class_names=np.array(["ash", "birch"]))
     assert (
-        "row 2, 5, 8, 11, 14 and 5 more (counted from 0) are of class 2; expected one of ash, birch"
+        "rows 2, 5, 8, 11, 14 and 5 more (counted from 0) are of class 2; expected one of ash, birch"
         in errors(read(path))[0]
     )
 
@@ -140,7 +140,7 @@ HALF = IMAGES / 255
         ({"x": np.where(IMAGES > 254, np.nan, IMAGES), "y": CLASSES}, "pixel that is not finite"),
         ({"x": IMAGES, "y": np.array([{}] * 30)}, "'y' holds Python objects"),
         ({"x": IMAGES, "y": CLASSES * 0}, "a single class, '0'"),
-        ({"x": IMAGES, "y": np.array([1] + [0] * 29)}, "class '1' has 1 samples; expected at least 3"),
+        ({"x": IMAGES, "y": np.array([1] + [0] * 29)}, "class '1' has 1 sample; expected at least 3"),
         ({"x": ROWS, "y": ROWS[:, 0] * 0 + 5}, "one value only"),
         ({"x": ROWS, "y": np.where(CLASSES > 1, np.nan, 0.5)}, "not finite"),
         ({"x": ROWS[:, :, None, None, None], "y": CLASSES}, "expected images"),
@@ -177,8 +177,9 @@ def test_a_damaged_archive_is_refused(tmp_path, damage):
 @pytest.mark.parametrize(
     ("options", "error", "part"),
     [
-        ({"columns": "a"}, UsageError, "columns are no options of arrays"),
-        ({"split": "group:a"}, UsageError, "split are no options of arrays"),
+        ({"columns": "a"}, UsageError, "columns is no option of arrays"),
+        ({"split": "group:a"}, UsageError, "split is no option of arrays"),
+        ({"columns": "a", "drop": "b"}, UsageError, "columns, drop are no options of arrays"),
         ({"target": "z"}, DataError, "no array 'z'"),
         ({"group_from": "z"}, DataError, "no array 'z' for --group-from"),
         ({"task": "binary"}, UsageError, "3 classes, --task binary needs 2"),
@@ -195,6 +196,30 @@ def test_a_target_that_is_not_finite_is_named_with_its_row(tmp_path, task):
     targets[4] = np.nan
     reading = read(packed(tmp_path, x=ROWS, y=targets), task=task)
     assert any("row 4 (counted from 0)" in text for text in errors(reading))
+
+
+def spoilt(values, **at):
+    """The values as floats, others in some rows, such as r3=0.5."""
+    values = values.astype(float)
+    for row, value in at.items():
+        values[int(row[1:])] = value
+    return values
+
+
+@pytest.mark.parametrize(
+    ("targets", "task", "message"),
+    [
+        (spoilt(CLASSES, r4=0.3, r7=1.7), "multiclass", "rows 4, 7 (counted from 0) are of 0.3, which is no class"),
+        (spoilt(CLASSES, r4=1e300), "multiclass", "row 4 (counted from 0) is of 1e+300, which is no class"),
+        (spoilt(CLASSES % 2, r4=np.nan), "auto", "row 4 (counted from 0) is not finite"),
+        (spoilt(CLASSES % 2, r4=-np.inf), "binary", "row 4 (counted from 0) is of -inf, which is no class"),
+        (spoilt(np.eye(3)[CLASSES], r4=np.nan), "auto", "row 4 (counted from 0) is not finite"),
+        (CLASSES * np.nan, "auto", "rows 0, 1, 2, 3, 4 and 25 more (counted from 0) are not finite"),
+    ],
+)
+def test_rows_that_are_no_target_are_named(tmp_path, targets, task, message):
+    (found,) = errors(read(packed(tmp_path, x=ROWS, y=targets), task=task))
+    assert message in found
 
 
 def test_numbers_between_whole_ones_are_no_classes(tmp_path):
