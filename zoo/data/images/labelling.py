@@ -151,7 +151,8 @@ def _classes(listing: Listing, task: str, known: tuple[str, ...], *, later: bool
             )
         )
     if task == "binary" and len(labels) != 2:
-        raise UsageError(f"{listing.root} has {len(labels)} classes, --task binary needs 2; leave it away")
+        have = counted(len(labels), "class", "classes")
+        raise UsageError(f"{listing.root} has {have}, --task binary needs 2; leave it away")
     index = {name: at for at, name in enumerate(labels)}
     targets = np.array([index.get(text, 0) for text in texts], np.int64)
     return Labelled(

@@ -69,9 +69,9 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(IMAGE_SUFFIXES)
 
 
-def counted(count: int, what: str) -> str:
-    """A number and its noun: "1 image", "2 images"."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+def counted(count: int, what: str, several: str = "") -> str:
+    """A number and its noun: "1 image", "2 images"; `several` where more than an s makes it plural."""
+    return f"{count:,} {what if count == 1 else several or what + 's'}"
 
 
 def examples(names: list[str], shown: int = 3) -> str:

@@ -36,9 +36,10 @@ def read_list(file: Path, config: DataConfig, *, folder: Path | None = None, par
         raise UsageError(f"--split {config.split} is not known; expected random, time:COL, group:COL or column:COL")
     special = sheet.column(named, "--split") if kind != "random" else None
     groups = _groups(sheet, config, folder or file.parent, special if kind == "group" else None)
-    targets = _targets(sheet, config, {special, groups.column})
-    entries: list[Entry] = []
     findings = list(sheet.findings)
+    targets, unsure = _targets(sheet, config, {special, groups.column})
+    findings += unsure
+    entries: list[Entry] = []
     places = (folder or file.parent, file.parent)
     for line, cells in zip(sheet.lines, sheet.rows, strict=True):
         where = f"{file}, line {line}"
@@ -56,11 +57,14 @@ def read_list(file: Path, config: DataConfig, *, folder: Path | None = None, par
             )
         except DataError as error:
             findings.append(Finding("error", str(error)))
+    if folder is not None:
+        findings += _unnamed(folder, entries, file)
+    if unsure:
+        findings += [finding for finding in _once(entries, unsure=True)[1] if finding.severity == "error"]
+        return Listing(root=folder or file.parent, entries=(), listed=True, findings=tuple(findings))
     whole, dropped = _without_answer(entries, config)
     kept, repeated = _once(whole)
     findings += [*dropped, *repeated]
-    if folder is not None:
-        findings += _unnamed(folder, entries, file)
     return Listing(
         root=folder or file.parent,
         entries=tuple(kept),
@@ -157,22 +161,24 @@ def find_index(how: str, folder: Path, option: str) -> Path:
     raise UsageError(f"{option} {how} does not exist, nor does {folder / how}; correct the path")
 
 
-def _targets(sheet: Sheet, config: DataConfig, taken: set[int | None]) -> list[int]:
-    """Indices of the columns to predict."""
+def _targets(sheet: Sheet, config: DataConfig, taken: set[int | None]) -> tuple[list[int], list[Finding]]:
+    """Indices of the columns to predict; all that could be, and why, where that cannot be told."""
+    others = [at for at in range(len(sheet.header)) if at != sheet.paths and at not in taken]
     named = split_names(config.target)
     if config.label_from.startswith("column:"):
         if named:
             raise UsageError(f"--target {config.target} and --label-from {config.label_from}: give one of them")
         named = (config.label_from.removeprefix("column:"),)
     if named:
-        return [sheet.column(name, "--target") for name in named]
-    others = [at for at in range(len(sheet.header)) if at != sheet.paths and at not in taken]
+        try:
+            return [sheet.column(name, "--target") for name in named], []
+        except DataError as error:
+            return others, [Finding("error", str(error))]
     if len(others) != 1:
         listed = ", ".join(sheet.header[at] for at in others) or "none"
-        raise DataError(
-            f"{sheet.file} has {len(others)} columns that could be the label ({listed}); add --target COLUMN"
-        )
-    return others
+        several = f"{len(others)} columns that could be the label ({listed})"
+        return others, [Finding("error", f"{sheet.file} has {several}; add --target COLUMN")]
+    return others, []
 
 
 def _without_answer(entries: Sequence[Entry], config: DataConfig) -> tuple[list[Entry], list[Finding]]:
@@ -186,8 +192,8 @@ def _without_answer(entries: Sequence[Entry], config: DataConfig) -> tuple[list[
     return kept, [Finding("warning", f"{first.where}{count} without a label left out, this is the first")]
 
 
-def _once(entries: Sequence[Entry]) -> tuple[list[Entry], list[Finding]]:
-    """Each file once; it is an error where its rows disagree."""
+def _once(entries: Sequence[Entry], *, unsure: bool = False) -> tuple[list[Entry], list[Finding]]:
+    """Each file once; it is an error where its rows disagree, in every column where nobody knows which one counts."""
     seen: dict[Path, Entry] = {}
     findings, again = [], 0
     for entry in entries:
@@ -195,11 +201,13 @@ def _once(entries: Sequence[Entry]) -> tuple[list[Entry], list[Finding]]:
         if before is entry:
             continue
         again += 1
-        if before.answers != entry.answers:
+        differ = [one != other for one, other in zip(before.answers, entry.answers, strict=True)]
+        if any(differ) and (all(differ) or not unsure):
             said = f"{'|'.join(entry.answers)!r}, above {'|'.join(before.answers)!r}"
             findings.append(Finding("error", f"{entry.where}{entry.name} stands here as {said}; remove one line"))
     if again and not findings:
-        findings.append(Finding("note", f"{counted(again, 'line')} name a file again and were left out"))
+        verbs = ("names", "was") if again == 1 else ("name", "were")
+        findings.append(Finding("note", f"{counted(again, 'line')} {verbs[0]} a file again and {verbs[1]} left out"))
     return list(seen.values()), findings
 
 

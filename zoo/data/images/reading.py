@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.dataset import PARTS, Raw
-from zoo.data.findings import Finding
+from zoo.data.findings import Finding, errors
 from zoo.data.images.decoding import Decoded, decode
 from zoo.data.images.folder import scan
 from zoo.data.images.headers import Header, misnamed, read_headers
@@ -108,7 +108,8 @@ def _check_options(config: DataConfig) -> None:
     plain = DataConfig()
     given = [name for name in TABLE_OPTIONS if getattr(config, name) != getattr(plain, name)]
     if [name for name in given if name != "target_transform"]:
-        raise UsageError(f"{', '.join(given)}: options of a table; images have no columns to choose from")
+        what = "an option" if len(given) == 1 else "options"
+        raise UsageError(f"{', '.join(given)}: {what} of a table; images have no columns to choose from")
 
 
 def _list(request: Request) -> Listing:
@@ -122,10 +123,12 @@ def _list(request: Request) -> Listing:
     if any(entry.part == PARTS.index("test") for entry in listing.entries):
         raise UsageError(f"{request.path} has a test split of its own, --test {path} is another; give one of them")
     tests = list_images(path, replace(request.config, split="random", group_from=""), part=PARTS.index("test"))
-    empty = [] if tests.entries else [Finding("error", f"test_data {path} holds no labelled image; give another")]
+    told = tests.entries or errors(tests.findings)
+    empty = [] if told else [Finding("error", f"test_data {path} holds no labelled image; give another")]
     return replace(
         listing,
-        entries=(*listing.entries, *tests.entries),
+        # Tests alone would be found to lack what is to be trained on, which is told already.
+        entries=(*listing.entries, *tests.entries) if listing.entries else (),
         classes=tuple(sorted({*listing.classes, *tests.classes})),
         ignored=Counter(listing.ignored) + Counter(tests.ignored),
         findings=(*listing.findings, *tests.findings, *empty),
@@ -248,7 +251,7 @@ def _schema(request: Request, labelled: Labelled, shape: tuple[int, int, int]) -
 
 
 def _nothing(request: Request, listing: Listing) -> Reading:
-    wrong = [finding for finding in listing.findings if finding.severity == "error"]
+    wrong = errors(listing.findings)
     none = Finding("error", f"{request.path} holds no image; expected class folders of .jpg, .png and the like")
     return Reading(
         path=request.path,

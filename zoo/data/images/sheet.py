@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zoo import rows
 from zoo.data.findings import Finding
-from zoo.data.images.listing import is_image
+from zoo.data.images.listing import counted, is_image
 from zoo.errors import DataError
 from zoo.registry import suggest
 
@@ -85,7 +85,10 @@ def read_sheet(file: Path, folder: Path) -> Sheet:
     for line, record in records[0 if headless else 1 :]:
         if len(record) != len(header):
             findings.append(
-                Finding("error", f"{file}, line {line}: {len(record)} cells, expected {len(header)}; mend the line")
+                Finding(
+                    "error",
+                    f"{file}, line {line}: {counted(len(record), 'cell')}, expected {len(header)}; mend the line",
+                )
             )
             continue
         lines.append(line)

@@ -4,7 +4,7 @@ import pytest
 from tests.zoo.data.pictures import folder, save
 from zoo.data import load
 from zoo.data.options import data_config
-from zoo.data.own import read_path
+from zoo.data.own import load_path, read_path
 from zoo.errors import DataError, UsageError
 
 
@@ -113,11 +113,40 @@ def test_problems_are_named_with_their_lines_all_at_once(tmp_path):
     texts = said(read(path), "error")
     for part in (
         f"line 5: {tmp_path}/my images/none.png does not exist",
-        "line 7: 1 cells, expected 2",
+        "line 7: 1 cell, expected 2",
         "line 9: no path",
         "line 14: my images/0.png stands here as 'dog', above 'cat'",
     ):
         assert sum(part in text for text in texts) == 1, (part, texts)
+
+
+@pytest.mark.parametrize("target", ["", "kin"])
+def test_a_label_that_is_not_known_hides_no_other_problem(tmp_path, target):
+    rows = plain(extra=",1")
+    rows[3] = "my images/none.png,dog,1"
+    rows[5] = "my images/5.png"
+    rows += ["my images/0.png,dog,2", "my images/1.png,dog,2"]  # the second is right if the label is "kind"
+    path = listed(tmp_path, rows, header="file,kind,other")
+    texts = said(read(path, target=target), "error")
+    for part in (
+        "no column 'kin'" if target else "2 columns that could be the label (kind, other); add --target COLUMN",
+        "line 5: ",
+        "line 7: 1 cell, expected 3",
+        "line 14: my images/0.png stands here as 'dog|2', above 'cat|1'",
+    ):
+        assert sum(part in text for text in texts) == 1, (part, texts)
+    assert len(texts) == 4
+    assert (
+        said(read(listed(tmp_path, plain(), name="b.csv"), test_data=str(path), target=target), "error")[-4:] == texts
+    )
+
+
+@pytest.mark.parametrize(
+    ("again", "note"),
+    [(1, "1 line names a file again and was left out"), (2, "2 lines name a file again and were left out")],
+)
+def test_lines_that_repeat_others_are_counted(tmp_path, again, note):
+    assert said(read(listed(tmp_path, plain() + plain()[:again])), "note") == [note]
 
 
 def test_rows_without_a_label_are_left_out_and_told(tmp_path):
@@ -153,7 +182,7 @@ def test_a_list_can_label_a_folder(tmp_path):
 def test_columns_that_are_not_there_are_refused(tmp_path, options, error, part):
     path = listed(tmp_path, plain(extra=",1"), header="file,kind,other")
     with pytest.raises(error, match=part):
-        read(path, **options)
+        load_path(path, data_config(**options))
 
 
 def test_a_list_that_is_no_utf8_is_one_clear_line(tmp_path):

@@ -206,7 +206,8 @@ def test_a_single_class_and_an_empty_folder_are_refused(tmp_path):
         ({"label_from": "labels.csv"}, "does not exist"),
         ({"target": "kind"}, "is a folder and has none"),
         ({"split": "group:place"}, "is a folder and has none"),
-        ({"columns": "a"}, "options of a table"),
+        ({"columns": "a"}, "columns: an option of a table"),
+        ({"columns": "a", "drop": "b"}, "columns, drop: options of a table"),
         ({"task": "binary"}, "3 classes, --task binary needs 2"),
     ],
 )
