@@ -22,10 +22,15 @@ HOW = (
 
 @dataclass
 class Walked:
-    """What lies in a folder: images as paths relative to it, sub-folders likewise, and the rest."""
+    """What lies in a folder: images as paths relative to it, sub-folders likewise, and the rest.
+
+    Attributes:
+        again: Sub-folders that are another one, reached by a link; they are walked once.
+    """
 
     images: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
+    again: dict[str, str] = field(default_factory=dict)
     ignored: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
 
@@ -63,8 +68,10 @@ def scan(root: Path, config: DataConfig, *, part: int = -1) -> Listing:
         entries.append(Entry(file=root / name, name=name, answers=(text,), part=at, group=of))
         if group is not None and not of:
             walked.findings.append(_no_match(root, name, "--group-from", config.group_from))
-    walked.findings += _unlabelled(root, config, unlabelled, bool(entries))
+    walked.findings += _unlabelled(root, config, unlabelled, split=split, others=bool(entries))
     by_folder = config.label_from in ("", "folder")
+    if by_folder:
+        walked.findings += _same_folders(root, walked, split)
     return Listing(
         root=root,
         entries=tuple(entries),
@@ -77,7 +84,7 @@ def scan(root: Path, config: DataConfig, *, part: int = -1) -> Listing:
 def walk(root: Path) -> Walked:
     """Everything below a folder, sorted; links are followed, but not round in circles."""
     found = Walked()
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
 
     def unreadable(error: OSError) -> None:
         found.findings.append(
@@ -86,12 +93,13 @@ def walk(root: Path) -> Walked:
 
     for folder, folders, files in os.walk(root, followlinks=True, onerror=unreadable):
         real = os.path.realpath(folder)
+        above = Path(folder).relative_to(root).as_posix()
         if real in seen:
+            found.again[above] = seen[real]
             folders.clear()
             continue
-        seen.add(real)
+        seen[real] = above
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
-        above = Path(folder).relative_to(root).as_posix()
         prefix = "" if above == "." else f"{above}/"
         found.folders += [f"{prefix}{name}" for name in folders]
         for name in sorted(files):
@@ -162,18 +170,35 @@ def _has_split_folders(walked: Walked) -> bool:
 def _class_folders(walked: Walked, split: bool) -> tuple[str, ...]:
     """Folders whose names are classes, empty ones too."""
     depth = 2 if split else 1
-    names = [name.split("/") for name in walked.folders]
+    names = [name.split("/") for name in walked.folders if name not in walked.again]
     return tuple(
         sorted({parts[-1] for parts in names if len(parts) == depth and (not split or parts[0].lower() in SPLIT_NAMES)})
     )
 
 
-def _unlabelled(root: Path, config: DataConfig, names: list[str], others: bool) -> list[Finding]:
+def _same_folders(root: Path, walked: Walked, split: bool) -> list[Finding]:
+    """Classes and splits that are others by a link; links further down add nothing and lose nothing."""
+    depth = 2 if split else 1
+    return [
+        Finding("error", f"{root / name} is the same folder as {root / first}, by a link; remove the link")
+        for name, first in walked.again.items()
+        if name.count("/") < depth
+    ]
+
+
+def _unlabelled(root: Path, config: DataConfig, names: list[str], *, split: bool, others: bool) -> list[Finding]:
     """Images of which nothing says what they show."""
     if not names:
         return []
     if config.label_from not in ("", "folder"):
         return [_no_match(root, name, "--label-from", config.label_from) for name in names]
+    if not others and split:
+        parts = ", ".join(sorted({name.partition("/")[0] for name in names}))
+        how = f"read as splits ({parts}) by the names of its folders, with no class folders in them"
+        todo = (
+            "put the images of each class into a folder of its own in every split; if they are the classes, rename them"
+        )
+        return [Finding("error", f"{root} holds {counted(len(names), 'image')}, {how}; {todo}")]
     if not others:
         return [Finding("error", f"{root} holds {counted(len(names), 'image')} and no class folders; {HOW}")]
     listed = examples(names)

@@ -1,4 +1,5 @@
 import os
+import shutil
 import struct
 import zlib
 
@@ -263,6 +264,36 @@ def test_circles_of_links_end(tmp_path):
     root = folder(tmp_path)
     (root / "cat" / "round").symlink_to(root)
     assert len(read(root).load().samples) == 12
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "parts", "same"),
+    [
+        ("dogs", "dog", (), ("dogs", "dog")),
+        ("a dog", "dog", (), ("dog", "a dog")),
+        ("all", ".", (), ("all", ".")),
+        ("validation/dog", "train/dog", ("train", "validation"), ("validation/dog", "train/dog")),
+        ("validation", "train", ("train", "test"), ("validation", "train")),
+    ],
+)
+def test_a_class_that_is_another_by_a_link_is_not_called_empty(tmp_path, link, target, parts, same):
+    root = folder(tmp_path / "my photos", parts=parts) if parts else folder(tmp_path / "my photos")
+    if (root / link).is_dir():
+        shutil.rmtree(root / link)
+    (root / link).symlink_to(root / target)
+    texts = said(read(root), "error")
+    assert f"{root / same[0]} is the same folder as {root / same[1]}, by a link; remove the link" in texts
+    assert not any("is empty" in text for text in texts)
+
+
+def test_classes_with_names_of_splits_are_told_how_they_were_read(tmp_path):
+    root = folder(tmp_path / "my photos", classes=("train", "test"))
+    (text,) = said(read(root), "error")
+    assert text == (
+        f"{root} holds 12 images, read as splits (test, train) by the names of its folders, with no class folders in "
+        "them; put the images of each class into a folder of its own in every split; if they are the classes, rename "
+        "them"
+    )
 
 
 def test_the_schema_written_reads_the_same(tmp_path):
