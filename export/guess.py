@@ -20,7 +20,7 @@ def guess_contract(model: Any, signature: Signature, steps: Sequence[Mapping[str
             "columns": [],
         },
         "steps": [dict(step) for step in steps],
-        "output": {"task": guess_task(answer, _last_activation(model)), "labels": []},
+        "output": {"task": guess_task(answer, answer_activation(model)), "labels": []},
     }
 
 
@@ -45,6 +45,14 @@ def guess_task(output: Tensor, activation: str) -> str:
     width = output.shape[-1] if output.shape else 1
     tasks = {"softmax": "multiclass", "sigmoid": "binary" if width == 1 else "multilabel"}
     return tasks.get(activation, "regression")
+
+
+def answer_activation(model: Any) -> str:
+    """Activation behind a model's only answer; "linear" for a subclassed model, whose layers say nothing of it."""
+    layers = output_layers(model)
+    if not layers:
+        return "linear"
+    return _last_activation(model) if type(layers[0]).__name__ == "Dropout" else _activation(layers[0])
 
 
 def _last_activation(model: Any) -> str:

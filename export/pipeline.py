@@ -192,7 +192,8 @@ def calibration_inputs(samples: np.ndarray, dtype: str) -> np.ndarray:
     ones would be clipped later, and a raw pixel would not be one quantization step.
     """
     values = samples.astype(dtype)
-    if samples.dtype == np.uint8 and not dtype.startswith("int"):  # ids in bytes are no pixels
+    # Ids in bytes are no pixels, and neither are columns of small numbers.
+    if samples.dtype == np.uint8 and samples.ndim >= 3 and not dtype.startswith("int"):
         values[0].flat[0], values[0].flat[-1] = 0.0, 255.0
     return values
 

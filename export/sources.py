@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from export import given
-from export.guess import guess_contract, guess_contracts
+from export.guess import answer_activation, guess_contract, guess_contracts
 from export.lowering import as_float32
 from export.signature import Signature, count_inputs, describe
 from export.source import Source, apply_steps, fit_targets
@@ -231,6 +231,7 @@ def from_data(path: Path, data: str, options: Mapping[str, Any], tell: Callable[
     one = draw_samples(dataset.train, dataset.output.task, SAMPLE_LIMIT)
     signature = describe(model, dataset.inputs(one.take(np.arange(1))))
     _check_fit(path, signature, dataset, data)
+    _check_probabilities(path, model, dataset.output.task)
     if tell:
         tell(_fed(path, data, dataset))
     entry, answer = signature.inputs[0], signature.outputs[0]
@@ -258,6 +259,16 @@ def _fed(path: Path, data: str, dataset: Any) -> str:
         else ""
     )
     return f"{path.name} is fed {data} as zoo train prepares it: {steps}{pixels}{answers}"
+
+
+def _check_probabilities(path: Path, model: Any, task: str) -> None:
+    """Raises ModelError for a classifier that answers with logits: they would be taken for probabilities."""
+    if task != "regression" and answer_activation(model) == "linear":
+        wanted = "softmax" if task == "multiclass" else "sigmoid"
+        raise ModelError(
+            f"{path} answers with logits, a {task} model must answer with probabilities; add the last activation: "
+            f"keras.Sequential([model, keras.layers.Activation({wanted!r})]), and save that"
+        )
 
 
 def _check_fit(path: Path, signature: Signature, dataset: Any, data: str) -> None:

@@ -91,11 +91,21 @@ class Port:
     def quantise(self, samples: np.ndarray) -> np.ndarray:
         """Values in the file's own type: scaled, rounded half to even and clipped where it is quantized."""
         if self.quantization is None:
-            return np.asarray(samples).astype(self.dtype)
+            return self._cast(np.asarray(samples))
         scale, zero_point = self.quantization
         limits = np.iinfo(self.dtype)
         steps = np.rint(np.asarray(samples, np.float32) / np.float32(scale)) + zero_point
         return np.asarray(np.clip(steps, limits.min, limits.max), self.dtype)
+
+    def _cast(self, samples: np.ndarray) -> np.ndarray:
+        """Values in the file's own type; a DataError where an integer type cannot hold them."""
+        if self.dtype.kind in "iu" and samples.size:
+            limits = np.iinfo(self.dtype)
+            if samples.dtype.kind == "f" and not np.array_equal(samples, np.rint(samples)):
+                raise DataError(f"input {self.name!r} takes whole numbers ({self.dtype}); the samples hold fractions")
+            if samples.min() < limits.min or samples.max() > limits.max:
+                raise DataError(f"input {self.name!r} takes {limits.min} to {limits.max}; the samples go beyond")
+        return samples.astype(self.dtype)
 
     def dequantise(self, values: np.ndarray) -> np.ndarray:
         """Values of the file as float32."""
@@ -215,7 +225,7 @@ class TFLiteModel:
         """One sample for `invoke`: random numbers of 0 to 1, the first id of an integer input."""
         generator = np.random.default_rng(0)
         return {
-            name: port.quantise(generator.uniform(0, 1, (1, *port.shape)).astype(np.float32))
+            name: port.quantise(_within(port, generator.uniform(0, 1, (1, *port.shape)).astype(np.float32)))
             for name, port in self.inputs.items()
         }
 
@@ -303,6 +313,11 @@ def _named(entries: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]
 
 def _joined(parts: Sequence[np.ndarray], port: Port) -> np.ndarray:
     return np.concatenate(parts) if parts else np.zeros((0, *port.shape), port.dtype)
+
+
+def _within(port: Port, values: np.ndarray) -> np.ndarray:
+    """Values of 0 to 1 as a port can take them: an integer one that is not quantized has 0 only."""
+    return np.floor(values) if port.quantization is None and port.dtype.kind in "iu" else values
 
 
 def runtime_version(runtime: str) -> str:

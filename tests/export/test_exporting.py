@@ -340,3 +340,21 @@ def test_operators_that_tflite_lacks_are_named(keras: Any, child: Child, tmp_pat
     with pytest.raises(ModelError, match=r"spectrum to tflite-float32 failed.*tf\.Erfinv") as caught:
         export.to_tflite(model, out=tmp_path / "never", child=child)
     assert "\n" not in str(caught.value)
+
+
+def test_columns_of_small_numbers_are_no_pixels():
+    from export.pipeline import calibration_inputs
+
+    flags = np.ones((4, 8), np.uint8)
+    assert (calibration_inputs(flags, "float32") == 1).all()
+    pixels = calibration_inputs(np.ones((4, 8, 8), np.uint8), "float32")
+    assert (pixels.min(), pixels.max()) == (0, 255)
+
+
+def test_logits_are_no_probabilities(tmp_path):
+    import keras
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.save(tmp_path / "logits.keras")
+    with pytest.raises(ModelError, match="answers with logits"):
+        export.export_model(tmp_path / "logits.keras", data="iris", quantize="int8")

@@ -203,3 +203,13 @@ def test_every_flipped_byte_is_seen(tmp_path: Path) -> None:
     sums.unlink()
     with pytest.raises(ModelError, match="no readable SHA256SUMS"):
         runner.check_sums(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("samples", "why"), [([[1.5]], "whole numbers"), ([[300.0]], "0 to 255"), ([[-1]], "0 to 255")]
+)
+def test_an_integer_input_takes_no_fractions_and_nothing_beyond_its_range(value: float, why: str) -> None:
+    port = runner.Port("ids", {"index": 0, "shape": [1, 1], "dtype": np.uint8, "quantization": (0.0, 0)})
+    with pytest.raises(DataError, match=why):
+        port.quantise(np.array([[value]]))
+    assert port.quantise(np.array([[7.0]])).dtype == np.uint8

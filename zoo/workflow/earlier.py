@@ -52,9 +52,14 @@ def find_earlier(root: Path, config: RunConfig, dataset: Dataset) -> tuple[Run |
 
 def _is_whole(run: Run) -> bool:
     """Whether what exports are made from is as it was written."""
-    needed = (runs.MODEL, runs.PREPROCESSING)
     files = run.manifest.files
-    return all(name in files and runs.sha256(run.path / name) == files[name] for name in needed)
+    samples = (name for name in files if name.startswith(f"{runs.SAMPLES}/"))
+    return all(_is_as_written(run, name) for name in (runs.MODEL, runs.PREPROCESSING, *samples))
+
+
+def _is_as_written(run: Run, name: str) -> bool:
+    path = run.path / name
+    return path.is_file() and runs.sha256(path) == run.manifest.files.get(name)
 
 
 def _record_path(run: Run, wish: ExportWish) -> Path:

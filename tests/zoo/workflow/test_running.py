@@ -248,3 +248,10 @@ def narrow(inputs, outputs, *, width=3):
     with (project.folder / "nearby_models.py").open("a") as file:
         file.write("# changed\n")
     assert project.run().skipped == ()
+
+
+def test_a_run_that_lost_the_samples_its_exports_are_judged_on_is_no_earlier_run(tmp_path):
+    project = Project(tmp_path)
+    first = project.run()
+    (first.run.path / "samples" / "validation.npz").unlink()
+    assert project.run().run.path != first.run.path

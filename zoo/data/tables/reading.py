@@ -229,6 +229,8 @@ def _read_test(plan: Plan, config: DataConfig, request: Request) -> tuple[Table 
             count = sum(1 for _ in file)
         plain = Plan(features=plan.features, target=plan.target, missing=plan.missing, header=plan.header)
         table = _read(path, plain, count, request)
+    except UnicodeDecodeError as error:
+        return None, [Finding("error", f"{path} is not UTF-8 text (byte {error.start} of a block); save it as UTF-8")]
     except DataError as error:
         return None, [Finding("error", str(error))]
     findings = table.findings(path, plain)
