@@ -205,9 +205,7 @@ def test_every_flipped_byte_is_seen(tmp_path: Path) -> None:
         runner.check_sums(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("samples", "why"), [([[1.5]], "whole numbers"), ([[300.0]], "0 to 255"), ([[-1]], "0 to 255")]
-)
+@pytest.mark.parametrize(("value", "why"), [(1.5, "whole numbers"), (300.0, "0 to 255"), (-1, "0 to 255")])
 def test_an_integer_input_takes_no_fractions_and_nothing_beyond_its_range(value: float, why: str) -> None:
     port = runner.Port("ids", {"index": 0, "shape": [1, 1], "dtype": np.uint8, "quantization": (0.0, 0)})
     with pytest.raises(DataError, match=why):
