@@ -15,6 +15,7 @@ from export.bundle import Bundle, model_bytes
 from export.sources import KERAS_FILES
 from zoo import runner, runs
 from zoo.errors import ModelError, UsageError
+from zoo.interpreters import one_line
 
 SECONDS = 0.24
 """Time for all artefacts together; each has at least `ROUNDS` x `LEAST_CALLS` calls, however slow it is."""
@@ -194,7 +195,7 @@ def _saved_model_call(folder: Path) -> Callable[[], Any]:
         loaded = tf.saved_model.load(str(folder))
         inputs = loaded.signatures["serving_default"].structured_input_signature[1]
     except (OSError, ValueError, KeyError, AttributeError) as error:
-        reason = runner.one_line(error)
+        reason = one_line(error)
         raise ModelError(f"{folder} does not load as a SavedModel with serving_default: {reason}") from error
     arguments = {name: tf.zeros([size or 1 for size in spec.shape], spec.dtype) for name, spec in inputs.items()}
 

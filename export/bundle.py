@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from zoo import answers, device, inputs, preprocessing, rows, runner, runs
+from zoo import answers, device, inputs, interpreters, preprocessing, rows, runner, runs
 from zoo.errors import ModelError, ResourceError, UsageError
 
 GOLDEN_SAMPLES = 32
-PROGRAM = (answers, inputs, preprocessing, rows, runner)
+PROGRAM = (answers, inputs, interpreters, preprocessing, rows, runner)
 """What predict.py needs beside it."""
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from export.signature import Arrays, Signature
 from zoo.errors import ModelError
-from zoo.runner import one_line
+from zoo.interpreters import one_line
 
 
 def recurrent_layer(model: Any) -> str | None:

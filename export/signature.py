@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ModelError
-from zoo.runner import one_line
+from zoo.interpreters import one_line
 
 Arrays = Mapping[str, np.ndarray]
 """Arrays by the name of the input or output they belong to, first axis the batch."""

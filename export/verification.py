@@ -13,8 +13,9 @@ from pathlib import Path
 from export.bundle import Bundle
 from zoo import device, runner, runs, settings
 from zoo.errors import ModelError, UsageError
+from zoo.interpreters import RUNTIMES as KNOWN
 
-RUNTIMES = tuple(runner.RUNTIMES)
+RUNTIMES = tuple(KNOWN)
 SECONDS = 120.0
 
 

@@ -90,7 +90,8 @@ def _reason(text: str) -> str:
 
 def run(model: str, samples: str, out: str, threads: int = 1) -> dict[str, Any]:
     """Runs a .tflite file over model inputs, one at a time through one interpreter, and describes its edges."""
-    from zoo.runner import TFLiteModel, runtime_version
+    from zoo.interpreters import runtime_version
+    from zoo.runner import TFLiteModel
 
     loaded = TFLiteModel(model, threads=threads)
     save_arrays(Path(out), loaded.predict(load_arrays(Path(samples))))

@@ -13,10 +13,10 @@ import numpy as np
 
 if __package__:
     from . import preprocessing
-    from .runner import ModelError
+    from .interpreters import ModelError
 else:
     import preprocessing  # type: ignore[import-not-found,no-redef]
-    from runner import ModelError  # type: ignore[import-not-found,no-redef]
+    from interpreters import ModelError  # type: ignore[import-not-found,no-redef]
 
 
 def answers(outputs: np.ndarray, contract: Mapping[str, Any], top: int = 1) -> list[dict[str, Any]]:

@@ -31,14 +31,21 @@ if __package__:
     from .inputs import IMAGE_SUFFIXES as IMAGE_SUFFIXES
     from .inputs import Chunk, read_inputs
     from .inputs import read_image as read_image
-    from .runner import DataError, GateError, ModelError, UsageError, ZooError
+    from .interpreters import RUNTIMES, DataError, GateError, ModelError, UsageError, ZooError
 else:
     sys.dont_write_bytecode = True  # a bundle holds what its SHA256SUMS list, no __pycache__
     import preprocessing  # type: ignore[import-not-found,no-redef]
     import runner  # type: ignore[import-not-found,no-redef]
     from answers import TOO_FAR, answer_columns, answers, unanswered  # type: ignore[import-not-found,no-redef]
     from inputs import Chunk, read_inputs  # type: ignore[import-not-found,no-redef]
-    from runner import DataError, GateError, ModelError, UsageError, ZooError  # type: ignore[no-redef]
+    from interpreters import (  # type: ignore[import-not-found,no-redef]
+        RUNTIMES,
+        DataError,
+        GateError,
+        ModelError,
+        UsageError,
+        ZooError,
+    )
 
 BAD_ROWS = ("fail", "skip", "null")
 NAMED = 20
@@ -211,7 +218,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--self-test", action="store_true", help="check every byte and replay the golden samples")
     parser.add_argument("--bench", action="store_true", help="latency of one sample in microseconds, p50 and p99")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the interpreter (default 1)")
-    parser.add_argument("--runtime", choices=sorted(runner.RUNTIMES), help="default: the first that works here")
+    parser.add_argument("--runtime", choices=sorted(RUNTIMES), help="default: the first that works here")
     options = parser.parse_args(arguments)
     try:
         with warnings.catch_warnings():

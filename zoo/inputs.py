@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 if __package__:
-    from . import preprocessing, rows, runner
-    from .runner import DataError
+    from . import preprocessing, rows
+    from .interpreters import DataError, one_line
 else:
     import preprocessing  # type: ignore[import-not-found,no-redef]
     import rows  # type: ignore[import-not-found,no-redef]
-    import runner  # type: ignore[import-not-found,no-redef]
-    from runner import DataError  # type: ignore[no-redef]
+    from interpreters import DataError, one_line  # type: ignore[import-not-found,no-redef]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".tab")
@@ -197,7 +196,7 @@ def open_array(path: str | Path, contract: Mapping[str, Any]) -> tuple[np.ndarra
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"{path} is not a readable .npy array: {runner.one_line(error)}") from error
+        raise DataError(f"{path} is not a readable .npy array: {one_line(error)}") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "uifb":
         raise DataError(f"{path} does not hold numbers; expected a .npy array of one sample or a batch")
     raw = len(contract["input"].get("columns") or ()) if encoding(contract) else 0
@@ -274,7 +273,7 @@ def read_image(path: str | Path) -> np.ndarray:
     except (DataError, MemoryError):
         raise
     except Exception as error:  # Pillow raises anything over damaged bytes
-        raise DataError(f"image {path} cannot be read: {runner.one_line(error)}; replace the file") from error
+        raise DataError(f"image {path} cannot be read: {one_line(error)}; replace the file") from error
 
 
 def _too_large(path: str | Path, pixels: str) -> str:

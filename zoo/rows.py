@@ -20,9 +20,9 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 
 if __package__:
-    from .runner import DataError
+    from .interpreters import DataError
 else:
-    from runner import DataError  # type: ignore[import-not-found,no-redef]
+    from interpreters import DataError  # type: ignore[import-not-found,no-redef]
 
 DELIMITERS = "\t;|,"
 """What separates cells; where several would do, the first: a comma is the likeliest to stand inside cells."""

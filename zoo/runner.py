@@ -7,59 +7,33 @@ verified with. As a program it probes one file; see `probe`.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import hashlib
 import importlib
 import importlib.util
 import json
-import os
-import re
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 if __package__:
-    from .errors import DataError as DataError
-    from .errors import GateError as GateError
-    from .errors import ModelError as ModelError
-    from .errors import UsageError as UsageError
-    from .errors import ZooError as ZooError
+    from .interpreters import RUNTIMES, DataError, ModelError, ZooError, check_file, create, one_line
 else:
     sys.dont_write_bytecode = True  # a bundle holds what its SHA256SUMS list, no __pycache__
+    from interpreters import (  # type: ignore[import-not-found,no-redef]
+        RUNTIMES,
+        DataError,
+        ModelError,
+        ZooError,
+        check_file,
+        create,
+        one_line,
+    )
 
-    class ZooError(Exception):  # type: ignore[no-redef]
-        """A failure with a cause the user can act on, and the exit code it has in the toolkit."""
-
-        exit_code = 1
-
-    class UsageError(ZooError):  # type: ignore[no-redef]
-        """An unknown option or value."""
-
-        exit_code = 2
-
-    class DataError(ZooError):  # type: ignore[no-redef]
-        """Data that is missing, damaged or not what it should be."""
-
-        exit_code = 3
-
-    class ModelError(ZooError):  # type: ignore[no-redef]
-        """A model or bundle that is refused."""
-
-        exit_code = 4
-
-    class GateError(ZooError):  # type: ignore[no-redef]
-        """A bundle that does not answer here as it did when it was made."""
-
-        exit_code = 7
-
-
-RUNTIMES = {"litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
 BATCH = 32
 
 
@@ -143,7 +117,7 @@ class TFLiteModel:
         self.path = Path(path)
         self._threads = threads
         check_file(self.path)
-        self.runtime, self._interpreter = _create(self.path, threads, runtime)
+        self.runtime, self._interpreter = create(self.path, threads, runtime)
         self.inputs, self.outputs = _ports(self._interpreter)
         self.stateful = any(tensor.get("is_variable") for tensor in self._interpreter.get_tensor_details())
         self._free_batch = all(port.free_batch for port in self.inputs.values()) and not self.stateful
@@ -285,7 +259,7 @@ class TFLiteModel:
             if batch == 1:
                 raise ModelError(f"{self.path} does not take one sample at a time: {one_line(error)}") from error
             self._free_batch, self._batch = False, 0
-            _, self._interpreter = _create(self.path, self._threads, self.runtime)
+            _, self._interpreter = create(self.path, self._threads, self.runtime)
             return False
         self._batch = batch
         return True
@@ -320,83 +294,9 @@ def _within(port: Port, values: np.ndarray) -> np.ndarray:
     return np.floor(values) if port.quantization is None and port.dtype.kind in "iu" else values
 
 
-def runtime_version(runtime: str) -> str:
-    """Name and version of a runtime's distribution, such as "ai-edge-litert 2.3.0"."""
-    from importlib import metadata
-
-    distribution = RUNTIMES[runtime].replace("_", "-")
-    return f"{distribution} {metadata.version(distribution)}"
-
-
-def check_file(path: Path) -> None:
-    """Refuses what is plainly no .tflite file, without handing it to a runtime.
-
-    Raises:
-        ModelError: Missing, or without the format's identifier.
-    """
-    try:
-        with path.open("rb") as file:
-            head = file.read(8)
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}; expected a .tflite file") from error
-    if head[4:] != b"TFL3":
-        raise ModelError(f"{path} is not a .tflite file (no TFL3 identifier); export it again")
-
-
-def _create(path: Path, threads: int, wanted: str | None) -> tuple[str, Any]:
-    """An interpreter of the first runtime that works: an import alone says little, creating one says all."""
-    if wanted is not None and wanted not in RUNTIMES:
-        raise UsageError(f"runtime {wanted!r} is unknown; there are: {', '.join(RUNTIMES)}")
-    reasons = []
-    for name in [wanted] if wanted else list(RUNTIMES):
-        try:
-            with _quiet():
-                module = importlib.import_module(RUNTIMES[name] + ".interpreter")
-                interpreter = module.Interpreter(model_path=str(path), num_threads=threads)
-                interpreter.allocate_tensors()
-        except (ImportError, SystemError, AttributeError) as error:  # tflite-runtime beside numpy 2: SystemError
-            reasons.append(f"{name}: {one_line(error)}")
-        except (RuntimeError, ValueError) as error:
-            raise ModelError(f"{path} is refused by {name}: {one_line(error)}; export it again") from error
-        else:
-            return name, interpreter
-    raise ModelError(f"no TFLite runtime works here ({'; '.join(reasons)}); try: pip install ai-edge-litert numpy")
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Holds back what the runtimes write to file descriptor 2 while they load.
-
-    ai-edge-litert 2.3 and tflite-runtime 2.14 greet with "INFO: Created TensorFlow Lite XNNPACK delegate", and offer
-    Python no switch. Everything else is passed on.
-    """
-    try:
-        sys.stderr.flush()
-        kept = os.dup(2)
-    except (OSError, ValueError, AttributeError):  # a service without standard error has nothing to keep clean
-        yield
-        return
-    with tempfile.TemporaryFile() as caught:
-        os.dup2(caught.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            caught.seek(0)
-            rest = [line for line in caught.read().splitlines(True) if not line.startswith(b"INFO: ")]
-            os.write(2, b"".join(rest))
-
-
 def _quantization(details: Mapping[str, Any]) -> tuple[float, int] | None:
     scale, zero_point = details["quantization"]
     return (float(scale), int(zero_point)) if scale else None
-
-
-def one_line(error: BaseException) -> str:
-    """The message of another library's error, cut to one line and without the colours that some of them add."""
-    plain = re.sub("\x1b\\[[0-9;]*m", "", str(error))
-    return " ".join(plain.split())[:300] or type(error).__name__
 
 
 def probe(path: Path | str, timeout: float = 20.0) -> dict[str, Any]:

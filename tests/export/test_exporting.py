@@ -82,7 +82,8 @@ def test_every_file_of_a_tflite_bundle_is_reproducible(
             second = export.export_model(run, quantize=mode, out=tmp_path / "the other" / mode, child=other)
         names = sorted(file.name for file in first.path.iterdir())
         assert names == [
-            "SHA256SUMS", "answers.py", "bundle.json", "golden.npz", "inputs.py", "labels.txt", "model.tflite",
+            "SHA256SUMS", "answers.py", "bundle.json", "golden.npz", "inputs.py", "interpreters.py", "labels.txt",
+            "model.tflite",
             "predict.py", "preprocessing.py", "rows.py", "runner.py",
         ]  # fmt: skip
         for name in names:

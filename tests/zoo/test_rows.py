@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from zoo.interpreters import DataError
 from zoo.rows import UNSEEN, TableReader, convert, find_delimiter, missing_words, sniff, to_days, to_number
-from zoo.runner import DataError
 
 NUMBERS = [{"name": "a", "type": "number"}, {"name": "b", "type": "number"}]
 

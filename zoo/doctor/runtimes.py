@@ -165,7 +165,7 @@ def try_out(python: Path) -> str:
     with tempfile.TemporaryDirectory(prefix="zoo-doctor-") as folder:
         model = Path(folder) / "tiny.tflite"
         model.write_bytes(zlib.decompress(base64.b64decode(_TINY_MODEL)))
-        command = [str(python), "-I", str(program), "--probe", str(model)]
+        command = [str(python), "-E", "-s", str(program), "--probe", str(model)]
         try:
             child = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False)
         except subprocess.TimeoutExpired:

@@ -16,6 +16,7 @@ from zoo.data.dataset import Samples
 from zoo.errors import ModelError
 from zoo.inference.artifacts import Artifact, find_artifact
 from zoo.inference.contract import Contract, guess_contract, read_contract
+from zoo.interpreters import one_line
 from zoo.settings import quiet_tensorflow
 
 Forward = Callable[[np.ndarray], np.ndarray]
@@ -156,7 +157,7 @@ def _load_keras(artifact: Artifact) -> Loaded:
     try:
         model = keras.models.load_model(artifact.model, compile=False)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{artifact.model} does not load as a Keras model: {runner.one_line(error)}") from error
+        raise ModelError(f"{artifact.model} does not load as a Keras model: {one_line(error)}") from error
     inputs, outputs = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
     if len(inputs) != 1 or len(outputs) != 1:
         raise ModelError(
@@ -178,7 +179,7 @@ def _load_saved_model(artifact: Artifact) -> Loaded:
     try:
         loaded = tf.saved_model.load(str(artifact.model))
     except (OSError, ValueError, RuntimeError, KeyError, tf.errors.OpError) as error:
-        raise ModelError(f"{artifact.model} does not load as a SavedModel: {runner.one_line(error)}") from error
+        raise ModelError(f"{artifact.model} does not load as a SavedModel: {one_line(error)}") from error
     signatures = dict(loaded.signatures)
     signature = signatures.get("serving_default") or next(iter(signatures.values()), None)
     inputs = list(signature.structured_input_signature[1].values()) if signature is not None else []

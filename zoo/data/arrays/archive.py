@@ -11,7 +11,7 @@ import psutil
 
 from zoo.data.findings import Finding
 from zoo.errors import DataError
-from zoo.runner import one_line
+from zoo.interpreters import one_line
 
 MAPPED_BYTES = 64 * 1024 * 1024
 """Arrays from this size on are read where they lie, if they are not compressed."""

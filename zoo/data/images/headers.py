@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from zoo.runner import one_line
+from zoo.interpreters import one_line
 from zoo.settings import cpu_count
 
 LARGEST_PIXELS = 89_478_485
