@@ -23,30 +23,24 @@ Operation = Callable[..., Mapping[str, Any]]
 _INSTEAD = "build that layer of other operations, or export with --format saved_model"
 
 
-def convert(saved_model: str, mode: str, out: str, representative: str | None = None) -> dict[str, Any]:
+def convert(
+    saved_model: str, mode: str, out: str, representative: str | None = None, io: str | None = None
+) -> dict[str, Any]:
     """Converts a SavedModel's `serve` signature to a .tflite file.
 
     Args:
         saved_model: Folder.
         mode: Of `export.quantization.PRESETS`.
         out: File to write.
-        representative: Folder of model inputs, (n, *shape) each, for int8.
+        representative: Folder of model inputs, (n, *shape) each, for the integer modes.
+        io: What the file takes and gives, of the mode's `edges`; None is its default.
 
     Returns:
         "ops": operator name to count.
     """
-    import tensorflow as tf
-
     from export.operators import count_operators, refused
-    from export.quantization import configure
 
-    samples = load_arrays(Path(representative)) if representative else None
-    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=["serve"])
-    if samples is None:
-        configure(converter, mode, None, True)
-    else:
-        floating = any(np.issubdtype(array.dtype, np.floating) for array in samples.values())
-        configure(converter, mode, lambda: _one_by_one(samples), floating)
+    converter = _converter(saved_model, mode, representative, io)
     try:
         content = converter.convert()
     except Exception as error:  # the converter raises ConverterError, ValueError, RuntimeError and more
@@ -58,6 +52,21 @@ def convert(saved_model: str, mode: str, out: str, representative: str | None = 
             f"the TFLite file would need {', '.join(names)}, which a plain runtime does not run; {_INSTEAD}"
         )
     return {"ops": ops}
+
+
+def _converter(saved_model: str, mode: str, representative: str | None, io: str | None) -> Any:
+    """A `tf.lite.TFLiteConverter` that is ready to convert."""
+    import tensorflow as tf
+
+    from export.quantization import check_pixels, choose_edges, configure, find_preset
+
+    samples = load_arrays(Path(representative)) if representative else {}
+    edge = choose_edges(find_preset(mode), io)
+    check_pixels(edge, {name: array.shape[1:] for name, array in samples.items()})
+    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=["serve"])
+    floating = not samples or any(np.issubdtype(array.dtype, np.floating) for array in samples.values())
+    configure(converter, mode, (lambda: _one_by_one(samples)) if samples else None, floating, edge)
+    return converter
 
 
 def load_arrays(folder: Path) -> dict[str, np.ndarray]:

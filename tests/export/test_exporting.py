@@ -282,12 +282,6 @@ def test_mixed_precision_is_exported_in_float32(keras: Any, child: Child, tmp_pa
     assert "CAST" not in bundle.ops
 
 
-@pytest.mark.parametrize("mode", ["int16x8", "auto"])
-def test_modes_to_come_are_refused_with_those_that_work(image_run: runs.Run, mode: str) -> None:
-    with pytest.raises(UsageError, match="not offered yet; choose one of float32, float16, dynamic, int8"):
-        export.export_model(image_run, quantize=mode)
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import export
+from export import lowering
+from export.child import Child
+from export.quantization import PRESETS, choose_edges, find_preset
+from export.representative import calibration_inputs, draw
+from export.signature import describe
+from export.worker import save_arrays
+from tests.export.conftest import MakeRun
+from zoo import runs
+from zoo.errors import UsageError
+from zoo.runner import TFLiteModel
+
+
+def convert(
+    model: Any, samples: np.ndarray, child: Child, folder: Path, mode: str, **options: Any
+) -> tuple[dict[str, Any], TFLiteModel]:
+    """Operators and the loaded file of a small model with one input."""
+    folder.mkdir(exist_ok=True)
+    signature = describe(model)
+    name = signature.inputs[0].name
+    if not (folder / "saved").exists():
+        lowering.lower(model, signature, folder / "saved", batch=1)
+        save_arrays(folder / "samples", {name: calibration_inputs(samples, signature.inputs[0].dtype)})
+    file = folder / f"{mode}.tflite"
+    arguments = {"representative": str(folder / "samples"), **options} if PRESETS[mode].representative else options
+    answer = child.ask("convert", mode, saved_model=str(folder / "saved"), mode=mode, out=str(file), **arguments)
+    return answer["ops"], TFLiteModel(file)
+
+
+@pytest.fixture(scope="module")
+def images(keras: Any) -> tuple[Any, np.ndarray]:
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1), name="image"),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    return model, np.random.default_rng(2).integers(10, 200, (20, 8, 8, 1)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def table(keras: Any) -> tuple[Any, np.ndarray]:
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(8, activation="relu"), layers.Dense(2)])
+    return model, np.random.default_rng(2).normal(size=(20, 5)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("mode", "io", "edge", "inside"),
+    [
+        ("int8", None, "int8", set()),
+        ("int8", "uint8", "uint8", {"QUANTIZE"}),
+        ("int8", "float", "float32", {"QUANTIZE", "DEQUANTIZE"}),
+        ("int16x8", None, "int16", set()),
+        ("int16x8", "float", "float32", {"QUANTIZE", "DEQUANTIZE"}),
+    ],
+)
+def test_a_file_takes_and_gives_what_was_asked_for(
+    images: tuple[Any, np.ndarray], child: Child, tmp_path: Path, mode: str, io: str | None, edge: str, inside: set[str]
+) -> None:
+    model, pixels = images
+    ops, file = convert(model, pixels, child, tmp_path / "a folder", mode, io=io)
+    assert (file.input.dtype.name, file.output.dtype.name) == (edge, edge)
+    assert {"QUANTIZE", "DEQUANTIZE"} & set(ops) == inside
+    expected = model.predict(pixels, verbose=0)
+    np.testing.assert_allclose(file.predict(pixels), expected, atol=0.02 if mode == "int8" else 0.005)
+
+
+def test_a_raw_pixel_is_the_quantized_value_of_a_uint8_file(
+    images: tuple[Any, np.ndarray], child: Child, tmp_path: Path
+) -> None:
+    model, pixels = images  # of 10 to 199: the calibration has to say that others may come
+    _, file = convert(model, pixels, child, tmp_path, "int8", io="uint8")
+    assert file.input.quantization == (1.0, 0)
+    every = np.arange(256, dtype=np.uint8)
+    assert np.array_equal(file.quantise(every.astype(np.float32)), every)
+
+
+def test_int16_activations_are_nearer_to_keras_than_int8(
+    table: tuple[Any, np.ndarray], child: Child, tmp_path: Path
+) -> None:
+    model, samples = table
+    expected = model.predict(samples, verbose=0)
+    errors = {
+        mode: np.abs(convert(model, samples, child, tmp_path, mode)[1].predict(samples) - expected).max()
+        for mode in ("int8", "int16x8")
+    }
+    assert errors["int16x8"] < errors["int8"]
+
+
+def test_weights_of_dense_and_convolutional_layers_have_a_scale_for_each_channel(
+    images: tuple[Any, np.ndarray], child: Child, tmp_path: Path
+) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    model, pixels = images
+    for mode in ("int8", "int16x8"):
+        convert(model, pixels, child, tmp_path, mode)
+        details = Interpreter(str(tmp_path / f"{mode}.tflite")).get_tensor_details()
+        scales = {tuple(tensor["shape"]): len(tensor["quantization_parameters"]["scales"]) for tensor in details}
+        assert (scales[4, 3, 3, 1], scales[3, 144]) == (4, 3), mode
+
+
+def test_edges_that_do_not_fit_are_refused_with_those_that_do(
+    table: tuple[Any, np.ndarray], child: Child, tmp_path: Path
+) -> None:
+    model, samples = table
+    with pytest.raises(UsageError, match=r"uint8 is for images, input 'input' has shape \(5,\); use int8 or float"):
+        convert(model, samples, child, tmp_path, "int8", io="uint8")
+    with pytest.raises(UsageError, match="int16x8 has no 'int8' inputs and outputs; choose one of int16, float"):
+        convert(model, samples, child, tmp_path, "int16x8", io="int8")
+
+
+@pytest.mark.parametrize("mode", PRESETS)
+def test_every_mode_has_edges_and_gates_of_its_own(mode: str) -> None:
+    preset = PRESETS[mode]
+    assert choose_edges(preset, None) == preset.edges[0]
+    assert choose_edges(preset, "float") == "float"
+    assert (preset.max_error is None) != (preset.max_drop is None)
+
+
+def test_auto_is_no_mode_and_a_misspelt_one_is_told() -> None:
+    with pytest.raises(UsageError, match=r"chooses a mode and is none; choose one of float32, .*int16x8"):
+        find_preset("auto")
+    with pytest.raises(UsageError, match="did you mean int16x8"):
+        find_preset("int16x9")
+
+
+@pytest.mark.parametrize("kind", ["images", "table"])
+def test_int16x8_passes_its_gates_from_a_run(
+    image_run: runs.Run, table_run: MakeRun, child: Child, tmp_path: Path, kind: str
+) -> None:
+    run = image_run if kind == "images" else table_run("regression", tmp_path)
+    bundle = export.export_model(run, quantize="int16x8", out=tmp_path / "a bundle", child=child)
+    assert bundle.manifest["input"]["dtype"] == bundle.manifest["output"]["dtype"] == "int16"
+    assert bundle.parity["agreement"] >= 0.99
+    assert not {"QUANTIZE", "DEQUANTIZE"} & set(bundle.ops)
+
+
+def test_samples_are_drawn_from_all_of_them_and_the_same_ones_each_time() -> None:
+    sorted_by_class = {"x": np.repeat(np.arange(4), 100), "y": np.arange(400)}
+    drawn = draw(sorted_by_class, 40)
+    assert set(drawn["x"]) == {0, 1, 2, 3}
+    assert len(drawn["x"]) == len(drawn["y"]) == 40
+    assert np.array_equal(drawn["x"], sorted_by_class["x"][drawn["y"]]), "rows stay together"
+    assert np.array_equal(draw(sorted_by_class, 40)["y"], drawn["y"])
+    assert np.array_equal(draw(sorted_by_class, 400)["y"], np.arange(400))
