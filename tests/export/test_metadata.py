@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from export.metadata import read_metadata, write_metadata
+from export.operators import count_operators
+from tests.zoo.tflite_files import dense_file
+from zoo import runner, runs
+from zoo.errors import ModelError
+from zoo.preprocessing import standardise
+
+MLPERF = Path(__file__).parents[3] / "shared/data/models/mlperf_tiny"
+QUANTIZATION = {"input": (1.0, -128), "weights": (0.01, 0), "output": (1 / 256, -128)}
+WORDS = ["wing", "ring", "slope", "négative", "dark, blue"]
+
+
+def contract(kind: str = "table", labels: list[str] | None = None, task: str = "multiclass", **more: Any) -> Any:
+    shape, dtype = more.pop("shape", [6]), more.pop("dtype", "float32")
+    columns, steps = more.pop("columns", []), more.pop("steps", [])
+    head = {"kind": kind, "shape": shape, "dtype": dtype, "columns": columns}
+    return {"input": head, "steps": steps, "output": {"task": task, "labels": labels or [], **more}}
+
+
+def dense(folder: Path, outputs: int = 5, columns: int = 6, **more: Any) -> Path:
+    weights = np.random.default_rng(1).normal(size=(outputs, columns))
+    return dense_file(folder / "plain model.tflite", weights, **more)
+
+
+def with_metadata(path: Path, content: Any) -> Path:
+    out = path.with_name("with metadata.tflite")
+    out.write_bytes(write_metadata(path.read_bytes(), content, name="wand-lstm"))
+    return out
+
+
+def test_a_file_says_how_its_columns_are_scaled_and_what_its_answers_are_called(tmp_path: Path) -> None:
+    raw = np.random.default_rng(2).normal(50, 20, (9, 6))
+    step = {"step": "standardise", "scale": [0.5, 2, 3, 4, 5, 6], "offset": [0, -1, 2, 3, 4, 5], "clip": 4.0}
+    axes = ["ax", "ay", "az", "gx", "gy", "gz"]
+    path = with_metadata(dense(tmp_path), contract("series", WORDS, columns=axes, steps=[step]))
+    found = read_metadata(path)
+    assert (found["name"], found["min_parser_version"]) == ("wand-lstm", "1.0.0")
+    (entry,), (answer,) = found["inputs"], found["outputs"]
+    assert (entry["tensor"], entry["name"], entry["labels"]) == ("x", "x", axes)
+    assert entry["description"] == "Prepared by: standardise (to 4)."
+    scaled = (raw - entry["normalization"]["mean"]) / entry["normalization"]["std"]
+    np.testing.assert_allclose(np.clip(scaled, -4, 4), standardise(raw, step), rtol=1e-4, atol=1e-5)
+    assert (answer["name"], answer["labels"]) == ("y", WORDS)
+    assert answer["range"] == {"min": [0.0], "max": [1.0]}
+
+
+def test_the_model_itself_is_as_before(tmp_path: Path) -> None:
+    plain = dense(tmp_path, quantization=QUANTIZATION)
+    path = with_metadata(plain, contract(labels=WORDS))
+    runner.check_file(path)
+    assert count_operators(path) == count_operators(plain)
+    samples = np.random.default_rng(3).integers(0, 256, (20, 6)).astype(np.float32)
+    answers = [runner.TFLiteModel(file).predict(samples) for file in (plain, path)]
+    assert np.ptp(answers[0]) > 0
+    np.testing.assert_array_equal(*answers)
+
+
+def test_bytes_are_the_same_every_time_few_and_free_of_dates(tmp_path: Path) -> None:
+    plain = dense(tmp_path).read_bytes()
+    step = {"step": "standardise", "scale": [2.0] * 6, "offset": [1.0] * 6}
+    content = contract("series", WORDS, columns=["ax", "ay", "az", "gx", "gy", "gz"], steps=[step])
+    content["state"] = "reset per sequence"
+    first, second = (write_metadata(plain, content, name="wand-lstm") for _ in range(2))
+    assert first == second
+    assert len(first) - len(plain) < 1200
+    with zipfile.ZipFile(io.BytesIO(first)) as archive:
+        assert archive.namelist() == ["columns.txt", "labels.txt"]
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
+        assert archive.read("labels.txt").decode() == "".join(f"{word}\n" for word in WORDS)
+
+
+@pytest.mark.parametrize(
+    ("content", "normalization", "description"),
+    [
+        (contract("image", dtype="uint8"), {"mean": [0.0], "std": [1.0]}, "Pixels of 0 to 255."),
+        (contract("image", steps=[{"step": "image"}]), {"mean": [0.0], "std": [1.0]}, "Pixels of 0 to 255."),
+        (contract("image"), None, ""),
+        (
+            contract(
+                "image", steps=[{"step": "image"}, {"step": "standardise", "scale": [0.25] * 3, "offset": [-1] * 3}]
+            ),
+            {"mean": [4.0] * 3, "std": [4.0] * 3},
+            "Prepared by: image, standardise.",
+        ),
+    ],
+)
+def test_an_image_says_its_colours_and_what_is_done_to_pixels(
+    tmp_path: Path, content: Any, normalization: Any, description: str
+) -> None:
+    (entry,) = read_metadata(with_metadata(dense(tmp_path, columns=3), content))["inputs"]
+    assert (entry["content"], entry["color_space"]) == ("image", "rgb")
+    assert (entry["normalization"], entry["description"]) == (normalization, description)
+    assert entry["range"] == ({"min": [0.0], "max": [255.0]} if description.startswith("Pixels") else None)
+
+
+def test_an_integer_input_of_0_to_255_is_known_by_itself(tmp_path: Path) -> None:
+    path = dense(tmp_path, columns=1, quantization=QUANTIZATION)
+    (entry,) = read_metadata(with_metadata(path, contract("image")))["inputs"]
+    assert (entry["color_space"], entry["normalization"]) == ("grayscale", {"mean": [0.0], "std": [1.0]})
+
+
+@pytest.mark.parametrize(
+    ("output", "size", "labels", "description"),
+    [
+        ({"task": "binary", "labels": ["no", "yes"]}, 1, ["yes"], "Probability of yes, otherwise no."),
+        ({"task": "multilabel", "labels": ["a", "b"]}, 2, ["a", "b"], "Probability of each label."),
+        ({"task": "multiclass", "labels": []}, 3, None, "Probability of each label."),
+        ({"task": "multiclass", "labels": ["a\nb", "c"]}, 2, ["a b", "c"], "Probability of each label."),
+        ({"task": "multiclass", "labels": ["a", "b"]}, 3, None, "Probability of each label."),
+        ({"task": "regression", "labels": ["price"]}, 1, ["price"], "Value in target units."),
+        (
+            {"task": "regression", "labels": ["price"], "scale": [0.02], "offset": [-3.0]},
+            1,
+            ["price"],
+            "Standardised: price = y * 50 + 150.",
+        ),
+        (
+            {"task": "regression", "labels": [], "scale": [0.5], "offset": [1.0], "transform": "log1p"},
+            1,
+            None,
+            "Standardised: value 1 = exp(y * 2 + -2) - 1.",
+        ),
+        (
+            {"task": "regression", "labels": [], "scale": [1.0] * 5, "offset": [0.0] * 5},
+            5,
+            None,
+            "Standardised: (y - offset) / scale of bundle.json is the value in target units.",
+        ),
+    ],
+)
+def test_an_output_says_what_it_means(
+    tmp_path: Path, output: Any, size: int, labels: list[str] | None, description: str
+) -> None:
+    content = {**contract(), "output": output}
+    (answer,) = read_metadata(with_metadata(dense(tmp_path, outputs=size), content))["outputs"]
+    assert (answer["labels"], answer["description"]) == (labels, description)
+
+
+def test_several_inputs_and_outputs_have_their_names_and_files(tmp_path: Path) -> None:
+    answers = {"y": {"task": "multilabel", "labels": ["a", "b"]}}
+    for outputs in (answers, [{"name": name, **answer} for name, answer in answers.items()]):
+        path = with_metadata(dense(tmp_path, outputs=2, inputs=3), {"steps": [], "outputs": outputs})
+        found = read_metadata(path)
+        assert [entry["name"] for entry in found["inputs"]] == ["x", "x1", "x2"]
+        assert found["outputs"][0]["labels"] == ["a", "b"]
+        assert zipfile.ZipFile(path).namelist() == ["y_labels.txt"]
+
+
+def test_states_of_a_step_file_are_told_from_samples(tmp_path: Path) -> None:
+    states = [{"input": "x1", "output": "y1"}]
+    content = {**contract(labels=["a", "b"]), "stream": {"steps": 64, "states": states}}
+    found = read_metadata(with_metadata(dense(tmp_path, outputs=2, inputs=2), content))
+    assert found["description"] == "One time step a call. States start from 0, again after 64 steps."
+    assert [entry["description"].partition(":")[0] for entry in found["inputs"]] == ["", "State"]
+
+
+def test_encoded_columns_are_named_by_feature(tmp_path: Path) -> None:
+    columns = [
+        {"name": "size", "type": "number", "indicator": True, "fill": 0.0},
+        {"name": "colour", "type": "category", "values": ["red", "dark, blue"], "indicator": False},
+    ]
+    content = contract(columns=["size", "colour"], steps=[{"step": "encode", "columns": columns}])
+    (entry,) = read_metadata(with_metadata(dense(tmp_path, columns=4), content))["inputs"]
+    assert entry["labels"] == ["size", "size missing", "colour=red", "colour=dark, blue"]
+    assert entry["normalization"] is None
+
+
+def test_a_file_without_metadata_says_nothing_and_one_with_them_is_not_written_again(tmp_path: Path) -> None:
+    plain = dense(tmp_path)
+    assert read_metadata(plain) == {}
+    path = with_metadata(plain, contract())
+    with pytest.raises(ModelError, match="metadata already"):
+        write_metadata(path.read_bytes(), contract(), name="twice")
+
+
+def outcome(call: Callable[..., Any], *arguments: Any) -> str:
+    """Whether a call works or refuses in a line; anything else it raises fails the test."""
+    try:
+        call(*arguments)
+    except ModelError as error:
+        return "a line" if "\n" not in str(error) else "lines"
+    return "done"
+
+
+def test_damage_is_a_line_not_a_traceback(tmp_path: Path) -> None:
+    plain = dense(tmp_path).read_bytes()
+    write = partial(write_metadata, contract=contract(), name="cut")
+    cuts = {kept: outcome(write, plain[:kept]) for kept in range(len(plain))}
+    assert set(cuts.values()) == {"a line", "done"}
+    assert {cuts[kept] for kept in range(100)} == {"a line"}
+    whole = write_metadata(plain, contract(labels=WORDS, columns=list("abcdef")), name="flipped")
+    path = tmp_path / "flipped.tflite"
+    flips = []
+    for position in range(len(whole)):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :])
+        flips.append(outcome(read_metadata, path))
+    assert set(flips) == {"a line", "done"}
+
+
+@pytest.fixture(scope="module")
+def converted(keras: Any, image_run: runs.Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The stock converter's files of a small image classifier, float and int8."""
+    import tensorflow as tf
+
+    model = keras.models.load_model(image_run.path / runs.MODEL)
+    samples = runs.read_npz(image_run.path / runs.SAMPLES / runs.VALIDATION)["samples"].astype(np.float32)
+    folder = tmp_path_factory.mktemp("saved model")
+    model.export(folder, format="tf_saved_model", verbose=False)
+    files = {}
+    for mode in ("float32", "int8"):
+        converter = tf.lite.TFLiteConverter.from_saved_model(str(folder))
+        if mode == "int8":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = lambda: ([samples[index : index + 1, ..., None]] for index in range(50))
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = converter.inference_output_type = tf.int8
+        files[mode] = converter.convert()
+    return files
+
+
+@pytest.mark.parametrize("mode", ["float32", "int8"])
+def test_a_converted_classifier_answers_the_same_with_metadata(
+    converted: dict[str, bytes], image_run: runs.Run, tmp_path: Path, mode: str
+) -> None:
+    plain = tmp_path / "plain.tflite"
+    plain.write_bytes(converted[mode])
+    content = runs.read_json(image_run.path / runs.PREPROCESSING)
+    path = with_metadata(plain, content)
+    samples = runs.read_npz(image_run.path / runs.SAMPLES / runs.VALIDATION)["samples"][..., None]
+    models = [runner.TFLiteModel(file) for file in (plain, path)]
+    assert list(models[0].inputs) == list(models[1].inputs), "the signature's names"
+    np.testing.assert_array_equal(*(model.predict(samples) for model in models))
+    found = read_metadata(path)
+    assert found["inputs"][0]["name"] == models[1].input.name
+    assert (found["inputs"][0]["color_space"], found["outputs"][0]["labels"]) == ("grayscale", ["nw", "ne", "sw", "se"])
+
+
+def buffer_places(content: bytes) -> list[int]:
+    """Where the weights stand in a file."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(content, 0)
+    buffers = [model.Buffers(index) for index in range(model.BuffersLength())]
+    return [buffer._tab.Vector(buffer._tab.Offset(4)) for buffer in buffers if buffer.DataLength()]
+
+
+@pytest.mark.parametrize("mode", ["float32", "int8"])
+def test_weights_keep_their_alignment(converted: dict[str, bytes], mode: str) -> None:
+    """To what a file is aligned is the converter's choice: TensorFlow 2.21 packs in Python, which keeps 4 bytes."""
+    before = buffer_places(converted[mode])
+    after = buffer_places(write_metadata(converted[mode], contract("image"), name="aligned"))
+    assert len(before) > 3
+    (moved,) = {new - old for new, old in zip(after[:-1], before, strict=True)}
+    assert (moved % 16, after[-1] % 16) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "image_classification/trained_models/pretrainedResnet_quant.tflite",
+        "keyword_spotting/trained_models/kws_ref_model.tflite",
+    ],
+)
+def test_files_of_older_converters_take_metadata(tmp_path: Path, name: str) -> None:
+    if not (MLPERF / name).is_file():
+        pytest.skip(f"{MLPERF / name} is not here")
+    plain = tmp_path / "plain.tflite"
+    plain.write_bytes((MLPERF / name).read_bytes())
+    path = with_metadata(plain, contract())
+    assert count_operators(path) == count_operators(plain)
+    models = [runner.TFLiteModel(file) for file in (plain, path)]
+    samples = np.random.default_rng(4).uniform(-100, 100, (3, *models[0].input.shape)).astype(np.float32)
+    np.testing.assert_array_equal(*(model.predict(samples) for model in models))
+    assert read_metadata(path)["name"] == "wand-lstm"
