@@ -9,11 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from zoo import answers, device, inputs, interpreters, preprocessing, rows, runner, runs
+from zoo import (
+    answers,
+    device,
+    edges,
+    inputs,
+    interpreters,
+    micro_runtime,
+    preprocessing,
+    rows,
+    runner,
+    runs,
+    tflite_file,
+)
 from zoo.errors import ModelError, ResourceError, UsageError
 
 GOLDEN_SAMPLES = 32
-PROGRAM = (answers, inputs, interpreters, preprocessing, rows, runner)
+PROGRAM = (answers, edges, inputs, interpreters, micro_runtime, preprocessing, rows, runner, tflite_file)
 """What predict.py needs beside it."""
 
 

@@ -28,6 +28,7 @@ import numpy as np
 if __package__:
     from . import preprocessing, runner
     from .answers import TOO_FAR, answer_columns, answers, unanswered
+    from .edges import edge_problems
     from .inputs import IMAGE_SUFFIXES as IMAGE_SUFFIXES
     from .inputs import Chunk, read_inputs
     from .inputs import read_image as read_image
@@ -37,6 +38,7 @@ else:
     import preprocessing  # type: ignore[import-not-found,no-redef]
     import runner  # type: ignore[import-not-found,no-redef]
     from answers import TOO_FAR, answer_columns, answers, unanswered  # type: ignore[import-not-found,no-redef]
+    from edges import edge_problems  # type: ignore[import-not-found,no-redef]
     from inputs import Chunk, read_inputs  # type: ignore[import-not-found,no-redef]
     from interpreters import (  # type: ignore[import-not-found,no-redef]
         RUNTIMES,
@@ -140,7 +142,14 @@ def self_test(folder: Path, runtime: str | None = None, threads: int = 1) -> dic
     with np.load(folder / "golden.npz", allow_pickle=False) as golden:
         inputs, recorded = golden_parts(contract, golden)
     model = runner.TFLiteModel(folder / "model.tflite", threads=threads, runtime=runtime)
-    error, problems = differences(contract, recorded, model.predict(inputs))
+    problems, error = edge_problems(contract, model), None
+    try:
+        error, wrong = differences(contract, recorded, model.predict(inputs))
+        problems += wrong
+    except ZooError as refusal:
+        if not problems:
+            raise
+        problems.append(str(refusal))
     problem = f"{folder} answers otherwise on {model.runtime}: {'; '.join(problems)}" if problems else ""
     limits = contract["golden"].get("outputs") or {"": contract["golden"]}
     tolerance = max(float(limit["tolerance"]) for limit in limits.values())

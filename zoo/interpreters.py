@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,8 @@ else:
         exit_code = 7
 
 
-RUNTIMES = {"litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
+RUNTIMES = {"litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime", "tflite-micro": "tflite_micro"}
+"""Runtime to its package."""
 
 
 def runtime_version(runtime: str) -> str:
@@ -82,26 +83,50 @@ def create(path: Path, threads: int, wanted: str | None) -> tuple[str, Any]:
         raise UsageError(f"runtime {wanted!r} is unknown; there are: {', '.join(RUNTIMES)}")
     reasons = []
     for name in [wanted] if wanted else list(RUNTIMES):
+        said: list[str] = []
         try:
-            with _quiet():
-                module = importlib.import_module(RUNTIMES[name] + ".interpreter")
-                interpreter = module.Interpreter(model_path=str(path), num_threads=threads)
-                interpreter.allocate_tensors()
+            with _quiet(said):
+                interpreter = _open(name, path, threads)
         except (ImportError, SystemError, AttributeError) as error:  # tflite-runtime beside numpy 2: SystemError
             reasons.append(f"{name}: {one_line(error)}")
         except (RuntimeError, ValueError) as error:
-            raise ModelError(f"{path} is refused by {name}: {one_line(error)}; export it again") from error
+            raise ModelError(f"{path} is refused by {name}: {_reason(name, said, error)}") from error
         else:
             return name, interpreter
     raise ModelError(f"no TFLite runtime works here ({'; '.join(reasons)}); try: pip install ai-edge-litert numpy")
 
 
+def _open(name: str, path: Path, threads: int) -> Any:
+    """An interpreter of this runtime, its tensors allocated; tflite-micro has one thread whatever was asked for."""
+    if name == "tflite-micro":
+        return _ours("micro_runtime").MicroInterpreter(path, importlib.import_module(RUNTIMES[name]).runtime)
+    module = importlib.import_module(RUNTIMES[name] + ".interpreter")
+    interpreter = module.Interpreter(model_path=str(path), num_threads=threads)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def _ours(module: str) -> Any:
+    """A module that stands beside this one and imports it, in the package as in a bundle."""
+    return importlib.import_module(f"{__package__}.{module}" if __package__ else module)
+
+
+def _reason(name: str, said: Sequence[str], error: BaseException) -> str:
+    """Why a runtime does not take a file, and what to do."""
+    if name == "tflite-micro":
+        return str(_ours("micro_runtime").explain(said, error))
+    return f"{one_line(error)}; export it again"
+
+
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet(said: list[str]) -> Iterator[None]:
     """Holds back what the runtimes write to file descriptor 2 while they load.
 
     ai-edge-litert 2.3 and tflite-runtime 2.14 greet with "INFO: Created TensorFlow Lite XNNPACK delegate", and offer
     Python no switch. Everything else is passed on.
+
+    Args:
+        said: Gets the lines that are passed on; where the runtime fails they are kept for its error instead.
     """
     try:
         sys.stderr.flush()
@@ -111,14 +136,18 @@ def _quiet() -> Iterator[None]:
         return
     with tempfile.TemporaryFile() as caught:
         os.dup2(caught.fileno(), 2)
+        failed = True
         try:
             yield
+            failed = False
         finally:
             os.dup2(kept, 2)
             os.close(kept)
             caught.seek(0)
             rest = [line for line in caught.read().splitlines(True) if not line.startswith(b"INFO: ")]
-            os.write(2, b"".join(rest))
+            said += [line.decode("utf-8", "replace") for line in rest]
+            if not failed:
+                os.write(2, b"".join(rest))
 
 
 def one_line(error: BaseException) -> str:
