@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import math
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from export import bundle as bundles
 from export import sources
+from export.attempts import OnEvent
 from export.bundle import Bundle
 from export.child import Child
-from export.pipeline import Export, OnEvent, Options
-from export.quantization import find_preset
+from export.ladder import MAX_DROP
+from export.options import TARGETS, Options
+from export.pipeline import Export
+from export.quantization import choose_edges
 from export.source import Source
 from zoo import runs
 from zoo.errors import ResourceError, UsageError
@@ -30,6 +34,13 @@ def export_model(
     format: str = "tflite",
     quantize: str = "float32",
     max_drop: float | None = None,
+    tolerance: float | None = None,
+    io: str | None = None,
+    streaming: bool = False,
+    target: str | None = None,
+    max_flash: int | str | None = None,
+    max_arena: int | str | None = None,
+    keep_float: Sequence[str] = (),
     out: Path | str | None = None,
     keep_failed: bool = False,
     representative: Any = None,
@@ -46,8 +57,19 @@ def export_model(
     Args:
         source: A `Run`, a run folder, a run's name, a `.keras` file or a built `keras.Model`.
         format: "tflite" or "saved_model".
-        quantize: One of `export.quantization.PRESETS`; a SavedModel is float32.
-        max_drop: Largest metric drop in points (percent of the metric for errors); by default the mode's.
+        quantize: One of `export.quantization.PRESETS`, or "auto" for the smallest file that is good enough; a
+            SavedModel is float32.
+        max_drop: Largest metric drop in points (percent of the metric for errors); by default the mode's, 0.5 for
+            "auto".
+        tolerance: Largest error of a float32 file, as a share of the largest output, absolute where all outputs are
+            below 1; by default 1e-4.
+        io: What the file takes and gives: "int8", "uint8" (images), "int16" or "float"; by default the mode's.
+        streaming: One sample of a series a call, an answer to each; of a recurrent model the state goes in and out.
+        target: "litert", "tflite-runtime" or "micro"; the file is then verified there too, and "micro" adds the
+            sources for a board.
+        max_flash: Largest file, in bytes or such as "64k".
+        max_arena: Largest tensor arena of tflite-micro, likewise.
+        keep_float: Layers that stay in float.
         out: The bundle's folder; by default `<run>/export/<format>-<mode>`.
         keep_failed: Keeps the folder of an export that did not pass, as `<name>.failed`.
         representative: For a model in memory, raw samples for calibration: an array; for several inputs a dict by
@@ -71,9 +93,22 @@ def export_model(
         UsageError: An option that is unknown or does not fit.
         ModelError: The model or the converter refuses it.
         ResourceError: It took too much time, memory or disk.
-        GateError: It was converted and is not good enough; `<name>.failed.json` says why.
+        GateError: It was converted and is not good enough, or over its budget; `<name>.failed.json` says why.
     """
-    options = _options(format, quantize, max_drop, out, keep_failed)
+    options = _options(
+        file_format=format,
+        quantize=quantize,
+        max_drop=max_drop,
+        tolerance=tolerance,
+        io=io,
+        streaming=streaming,
+        target=target,
+        max_flash=_size(max_flash, "max_flash"),
+        max_arena=_size(max_arena, "max_arena"),
+        keep_float=tuple(keep_float),
+        out=None if out is None else Path(out).absolute(),
+        keep_failed=keep_failed,
+    )
     tell = on_event or (lambda _message: None)
     given = _given(source, representative=representative, evaluate=evaluate, preprocessing=preprocessing)
     if isinstance(source, (str, Path)):
@@ -98,20 +133,44 @@ def export_model(
         raise ResourceError(f"{where} cannot be written or read: {error.strerror or error}; free the disk") from error
 
 
-def _options(
-    file_format: str, quantize: str, max_drop: float | None, out: Path | str | None, keep_failed: bool
-) -> Options:
-    if file_format not in FORMATS:
-        raise UsageError(f"format {file_format!r} is unknown; choose one of {', '.join(FORMATS)}")
-    preset = find_preset(quantize)
-    if file_format == "saved_model" and preset.name != "float32":
-        raise UsageError(f"a SavedModel is float32, {quantize!r} was asked for; use --format tflite to quantize")
-    if max_drop is not None and not (math.isfinite(max_drop) and max_drop >= 0):
-        raise UsageError(f"max drop {max_drop} is not allowed; give points from 0 up, such as 0.5")
-    path = None if out is None else Path(out).absolute()
-    if path is not None:
-        bundles.check_target(path)
-    return Options(file_format=file_format, preset=preset, max_drop=max_drop, out=path, keep_failed=keep_failed)
+def _options(**asked: Any) -> Options:
+    """What is asked for, checked as far as that goes without the model."""
+    options = Options(**asked)
+    if options.file_format not in FORMATS:
+        raise UsageError(f"format {options.file_format!r} is unknown; choose one of {', '.join(FORMATS)}")
+    for name in ("max_drop", "tolerance"):
+        limit = getattr(options, name)
+        if limit is not None and not (math.isfinite(limit) and limit >= 0):
+            raise UsageError(f"{name.replace('_', ' ')} {limit} is not allowed; give a number from 0 up, such as 0.5")
+    if options.target is not None and options.target not in TARGETS:
+        raise UsageError(f"target {options.target!r} is unknown; choose one of {', '.join(TARGETS)}")
+    if options.automatic:
+        options = replace(options, max_drop=MAX_DROP if options.max_drop is None else options.max_drop)
+    preset = None if options.automatic else options.preset
+    if options.file_format == "saved_model":
+        _check_saved_model(options)
+    if preset is not None and options.io is not None:
+        choose_edges(preset, options.io)
+    if options.keep_float and (preset is None or preset.name != "int8"):
+        raise UsageError(f"layers are kept in float in int8, {options.quantize} was asked for; use --quantize int8")
+    if options.out is not None:
+        bundles.check_target(options.out)
+    return options
+
+
+def _check_saved_model(options: Options) -> None:
+    if options.quantize != "float32":
+        raise UsageError(
+            f"a SavedModel is float32, {options.quantize!r} was asked for; use --format tflite to quantize"
+        )
+    if options.streaming or options.io not in (None, "float"):
+        raise UsageError("a SavedModel takes whole float sequences; use --format tflite for --streaming and --io")
+
+
+def _size(given: int | str | None, option: str) -> int | None:
+    from export.micro.sizes import parse_size
+
+    return None if given is None else parse_size(given, option)
 
 
 @contextlib.contextmanager
@@ -147,7 +206,7 @@ def to_tflite(run_or_model: Any, quantize: str = "float32", **options: Any) -> B
 
     Args:
         run_or_model: See `export_model`.
-        quantize: "float32", "float16", "dynamic" or "int8".
+        quantize: "float32", "float16", "dynamic", "int8", "int16x8" or "auto".
         **options: Further ones of `export_model`, such as `representative`, `evaluate` and `preprocessing`.
 
     Example:

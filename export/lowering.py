@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from export.forms import Plan, StepModel, replaced_loops, time_loops
 from export.signature import Arrays, Signature
 from zoo.errors import ModelError
 from zoo.interpreters import one_line
-
-
-def recurrent_layer(model: Any) -> str | None:
-    """Name of the first recurrent layer, nested ones included; None where there is none."""
-    import keras
-
-    layers = model._flatten_layers(include_self=False)
-    return next(
-        (layer.name for layer in layers if isinstance(layer, (keras.layers.RNN, keras.layers.ConvLSTM2D))), None
-    )
 
 
 def as_float32(model: Any) -> Any:
@@ -61,7 +53,9 @@ def _float32_config(config: Any) -> Any:
     return config
 
 
-def lower(model: Any, signature: Signature, folder: Path, *, batch: int | None) -> None:
+def lower(
+    model: Any, signature: Signature, folder: Path, *, batch: int | None, form: str = "graph", plan: Plan | None = None
+) -> None:
     """Traces the model in inference mode into a SavedModel with the signatures `serve` and `serving_default`.
 
     Args:
@@ -70,24 +64,43 @@ def lower(model: Any, signature: Signature, folder: Path, *, batch: int | None) 
         folder: To be made.
         batch: 1 for TFLite: the shape of every tensor is then known, which keeps recurrent layers on built-in
             operators. None leaves it free.
+        form: One of `export.forms.FORMS` but "step", for which see `lower_step`.
+        plan: Of `export.forms.plan_forms`, for a form with recurrent layers.
 
     Raises:
         ModelError: The model cannot be traced.
     """
+
+    def serve(tensors: dict[str, Any]) -> dict[str, Any]:
+        return signature.unpack(model(signature.pack(tensors), training=False))
+
+    with replaced_loops(time_loops(plan.calls, form) if plan else {}):
+        _trace(model, signature, serve, folder, batch)
+
+
+def lower_step(step: StepModel, model: Any, folder: Path) -> None:
+    """Traces one time step of a model, its state as inputs and outputs, likewise; batch 1.
+
+    Raises:
+        ModelError: The model cannot be traced.
+    """
+    _trace(model, step.signature, step, folder, 1)
+
+
+def _trace(
+    model: Any, signature: Signature, serve: Callable[[dict[str, Any]], dict[str, Any]], folder: Path, batch: int | None
+) -> None:
     import keras
     import tensorflow as tf
 
     names = [tensor.name for tensor in signature.inputs]
-
-    def serve(*samples: Any) -> dict[str, Any]:
-        packed = signature.pack(dict(zip(names, samples, strict=True)))
-        return signature.unpack(model(packed, training=False))
-
     specs = [tf.TensorSpec((batch, *tensor.shape), tensor.dtype, name=tensor.name) for tensor in signature.inputs]
     archive = keras.export.ExportArchive()
     try:
         archive.track(model)
-        archive.add_endpoint("serve", serve, input_signature=specs)
+        archive.add_endpoint(
+            "serve", lambda *samples: serve(dict(zip(names, samples, strict=True))), input_signature=specs
+        )
         archive.write_out(folder, verbose=False)
     except OSError:
         raise

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from export.attempts import Attempt
+from export.options import Options
 from export.parity import Parity, figures
-from export.quantization import GOLDEN_STEPS, Preset
+from export.quantization import Preset
 from export.signature import Tensor
 from export.source import Source
 
 
 def describe_bundle(
     *,
-    preset: Preset,
-    file_format: str,
+    attempt: Attempt,
+    options: Options,
     source: Source,
-    edges: Mapping[str, Any],
-    comparisons: Mapping[str, Parity],
     cost: Mapping[str, int | None],
-    size: int,
+    memory: Mapping[str, Any],
+    runtimes: Sequence[str] = (),
+    rungs: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """The content of bundle.json: a superset of the run's preprocessing.json, without times or paths.
 
@@ -27,35 +29,50 @@ def describe_bundle(
     `outputs`, whose entries have names.
 
     Args:
-        preset: The quantization mode.
-        file_format: "tflite" or "saved_model".
+        attempt: The converted file.
+        options: What was asked for.
         source: What was exported.
-        edges: What the child said of the file: runtime, ops, and by name dtype and quantization of inputs and outputs.
-        comparisons: With Keras, by output.
         cost: "parameters" and "macs".
-        size: Bytes of the model.
+        memory: "flash" and "arena", bytes.
+        runtimes: That it is verified on besides this one.
+        rungs: Every mode that was tried, where the mode was to be found.
     """
-    contract, signature = source.contract, source.signature
+    contract, signature, edges = source.contract, source.signature, attempt.edges
     inputs = [_input(tensor, edges["inputs"].get(tensor.name, {})) for tensor in signature.inputs]
     outputs = [
         _output(tensor, edges["outputs"].get(tensor.name, {}), source.answer(tensor.name))
         for tensor in signature.outputs
     ]
     limits = {
-        tensor.name: _golden_limits(preset, _quantization(edges["outputs"], tensor), comparisons[tensor.name])
+        tensor.name: _golden_limits(
+            attempt.preset, _quantization(edges["outputs"], tensor), attempt.comparisons[tensor.name]
+        )
         for tensor in signature.outputs
     }
-    head = {"schema_version": 1, "format": file_format, "quantize": preset.name}
+    head = {
+        "schema_version": 1,
+        "format": options.file_format,
+        "quantize": attempt.preset.name,
+        "form": attempt.form,
+        "io": attempt.io,
+    }
     steps = [dict(step) for step in contract["steps"]]
+    gates = options.gates(attempt.preset)
     tail = {
-        "state": "none",
-        "ops": edges["ops"],
-        "bytes": size,
+        "state": attempt.state,
+        "stream": _stream(attempt, options, source),
+        "ops": attempt.ops,
+        "bytes": attempt.bytes,
         **cost,
-        "parity": figures(comparisons),
+        "memory": memory,
+        "keep_float": list(attempt.keep_float),
+        "parity": figures(attempt.comparisons),
+        "limits": {key: getattr(gates, key) for key in ("max_error", "max_drop", "min_agreement")},
         "golden": next(iter(limits.values())) if signature.single else {"outputs": limits},
-        "runtimes": [edges["runtime"]],
+        "target": options.target,
+        "runtimes": [edges["runtime"], *runtimes],
         "source": dict(source.origin),
+        **({"auto": rungs} if rungs else {}),
     }
     if not signature.single:
         return {**head, "inputs": inputs, "steps": steps, "outputs": outputs, **tail}
@@ -68,6 +85,33 @@ def describe_bundle(
     }
     task = contract["output"]["task"]
     return {**head, "task": task, "input": entry, "steps": steps, "output": outputs[0], **tail}
+
+
+def _stream(attempt: Attempt, options: Options, source: Source) -> dict[str, Any] | None:
+    """How a file takes a series sample by sample; None for what is no series.
+
+    A file that is one time step says so itself; any other over a series answers when a window of it is full.
+    """
+    if attempt.stream is not None:
+        states = [
+            {**state, **{key: _named(state[key]) for key in ("input_quantization", "output_quantization")}}
+            for state in attempt.stream["states"]
+        ]
+        return {**attempt.stream, "states": states}
+    signature = source.signature
+    if options.file_format != "tflite" or not signature.single:
+        return None
+    shape = signature.inputs[0].shape
+    if len(shape) != 2 or source.contract["input"]["kind"] != "series":
+        return None
+    return {
+        "steps": shape[0],
+        "hop": source.contract["input"].get("hop") or shape[0],
+        "answer": "window",
+        "sample_shape": list(shape[1:]),
+        "states": [],
+        "streaming": options.streaming,
+    }
 
 
 def _input(tensor: Tensor, edge: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,5 +165,5 @@ def _output_step(quantization: Any, output: Mapping[str, Any]) -> list[float] | 
 def _golden_limits(preset: Preset, quantization: Any, parity: Parity) -> dict[str, Any]:
     """How far another runtime may be from the recorded outputs, absolute; in steps where the output has them."""
     if quantization is not None:
-        return {"tolerance": GOLDEN_STEPS * quantization[0], "steps": GOLDEN_STEPS}
+        return {"tolerance": preset.golden_steps * quantization[0], "steps": preset.golden_steps}
     return {"tolerance": preset.golden_tolerance * max(1.0, parity.largest_output), "steps": None}

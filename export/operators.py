@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from zoo.errors import ModelError
 
@@ -38,6 +39,40 @@ def count_operators(path: Path) -> dict[str, int]:
     except Exception as error:  # struct.error and flatbuffers' own kinds share no base
         raise ModelError(f"{path} is damaged: {error}; export it again") from error
     return dict(sorted(counts.items()))
+
+
+def keeps_state(path: Path) -> bool:
+    """Whether a .tflite file has variable tensors, which keep their values from one call to the next.
+
+    Raises:
+        ModelError: The file is damaged.
+    """
+    return any(tensor.IsVariable() for tensor, _ in _tensors(path))
+
+
+def has_weights(path: Path, dtype: str) -> bool:
+    """Whether a .tflite file holds a constant tensor of a type of the schema, such as "INT8".
+
+    Raises:
+        ModelError: The file is damaged.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    wanted = getattr(schema.TensorType, dtype)
+    return any(tensor.Type() == wanted and size for tensor, size in _tensors(path))
+
+
+def _tensors(path: Path) -> list[tuple[Any, int]]:
+    """Every tensor of every subgraph, and the bytes of its constant value."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    try:
+        model = schema.Model.GetRootAs(path.read_bytes(), 0)
+        graphs = [model.Subgraphs(index) for index in range(model.SubgraphsLength())]
+        tensors = [graph.Tensors(index) for graph in graphs for index in range(graph.TensorsLength())]
+        return [(tensor, model.Buffers(tensor.Buffer()).DataLength()) for tensor in tensors]
+    except Exception as error:  # struct.error and flatbuffers' own kinds share no base
+        raise ModelError(f"{path} is damaged: {error}; export it again") from error
 
 
 def refused(operators: Mapping[str, int]) -> list[str]:

@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from export import bundle as bundles
-from export import cost, lowering
+from export import cost, ladder, lowering
+from export.attempts import Attempt, Attempts, Compared, OnEvent
 from export.bundle import Bundle
 from export.child import Child
 from export.manifest import describe_bundle
-from export.parity import all_failures, compare, is_chance
-from export.quantization import Preset
-from export.signature import Arrays
+from export.options import Options
+from export.parity import is_chance
 from export.source import Source, random_samples
-from export.worker import load_arrays, save_arrays
+from export.targets import find_target
 from zoo import runs
 from zoo.errors import GateError, ModelError, UsageError
-
-OnEvent = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """How to export; see `export_model`."""
-
-    file_format: str
-    preset: Preset
-    max_drop: float | None
-    out: Path | None
-    keep_failed: bool
-
-    @property
-    def name(self) -> str:
-        """The bundle's default folder name."""
-        return f"{self.file_format}-{self.preset.name}"
 
 
 class Export:
@@ -54,148 +35,114 @@ class Export:
 
     def __init__(self, source: Source, options: Options, child: Child, scratch: Path, tell: OnEvent) -> None:
         self._source, self._options, self._child, self._scratch, self._tell = source, options, child, scratch, tell
-        self._model, self._signature = source.model, source.signature
-        self._path = options.out or source.folder / options.name
-        bundles.check_target(self._path)
-        self._doing = f"{source.name} to {options.name}"
+        self._target = find_target(options, tell)
+        self._rungs: list[dict[str, Any]] | None = None
+        bundles.check_target(self._path(options.quantize))
 
     def run(self) -> Bundle:
-        """Lowers, converts, compares, writes."""
-        self._refuse()
-        raw, targets, split = self._samples()
-        count = len(next(iter(raw.values())))
-        inputs = self._source.inputs(raw)
-        reference = lowering.predict(self._model, self._signature, inputs)
+        """Lowers, converts, compares, writes.
+
+        Raises:
+            ModelError: The model or the converter refuses it.
+            UsageError: Something that the mode needs is missing.
+            GateError: It is not good enough, or over a budget.
+        """
+        raw, compared = self._compared()
+        attempts = Attempts(self._source, self._options, self._child, self._scratch, compared, self._tell)
+        attempt = self._climb(attempts) if self._options.automatic else attempts.best(self._options.preset)
+        self._warn(attempt, compared)
+        path = self._path(attempt.preset.name)
+        bundles.check_target(path)
+        golden = self._golden(raw, compared, attempt)
+        memory = {} if attempt.failed else self._target.measure(attempt.model, attempt.bytes, self._source.name)
+        content = describe_bundle(
+            attempt=attempt,
+            options=self._options,
+            source=self._source,
+            cost={"parameters": cost.count_parameters(self._source.model), "macs": cost.count_macs(self._source.model)},
+            memory=memory,
+            runtimes=self._target.runtimes,
+            rungs=self._rungs,
+        )
+        if attempt.failed:
+            raise self._rejected(path, list(attempt.failed), compared, attempt.model, content, golden)
+        written = bundles.write(
+            path, attempt.model, content, golden, extra=self._target.write, check=self._target.check
+        )
+        _failed_report(path).unlink(missing_ok=True)
+        return written
+
+    def _path(self, mode: str) -> Path:
+        return self._options.out or self._source.folder / self._options.name(mode)
+
+    def _compared(self) -> tuple[dict[str, np.ndarray], Compared]:
+        """Raw samples to compare on by input, and what Keras answers to them."""
+        source = self._source
+        if source.samples is not None:
+            raw, targets, split = dict(source.samples), source.targets, source.split
+        else:
+            self._tell(
+                f"{source.name} has no samples: it is compared on random inputs, which says nothing of its accuracy"
+            )
+            raw, targets, split = random_samples(source.contract, source.signature), {}, "random"
+        inputs = source.inputs(raw)
+        reference = lowering.predict(source.model, source.signature, inputs)
         if not all(np.all(np.isfinite(answers)) for answers in reference.values()):
-            raise ModelError(f"{self._source.name} answers NaN or infinite values in Keras itself; train it again")
-        model, edges = self._convert()
-        self._tell(f"comparing with Keras on {count} {split} samples")
-        outputs, answer = self._replay(model, inputs)
-        comparisons = {
-            name: compare(reference[name], outputs[name], targets.get(name), self._source.answer(name), split)
-            for name in reference
-        }
-        for name, parity in comparisons.items():
-            if name in targets and is_chance(parity, targets[name], self._source.answer(name)["task"]):
+            raise ModelError(f"{source.name} answers NaN or infinite values in Keras itself; train it again")
+        self._tell(f"comparing with Keras on {len(next(iter(raw.values())))} {split} samples")
+        return raw, Compared(inputs=inputs, targets=targets, reference=reference, split=split)
+
+    def _climb(self, attempts: Attempts) -> Attempt:
+        """The smallest file of all modes that is good enough."""
+        if self._source.samples is None or not self._source.targets:
+            raise UsageError(
+                f"auto chooses by the metric on samples with targets, and {self._source.name} has none; choose a "
+                f"--quantize mode, or {self._source.advice('evaluate')}"
+            )
+        rungs = [preset for preset in ladder.LADDER if self._target.runs(preset)]
+        found = ladder.climb(rungs, attempts.best, tell=self._tell)
+        self._rungs = found.report()
+        return found.best()[1]
+
+    def _warn(self, attempt: Attempt, compared: Compared) -> None:
+        for name, parity in attempt.comparisons.items():
+            targets = compared.targets.get(name)
+            if targets is not None and is_chance(parity, targets, self._source.answer(name)["task"]):
                 self._tell(
                     f"WARNING: Keras itself reaches {parity.metric} {parity.metric_before:.4f} as {name!r}, no better "
                     "than one answer for all; are the samples prepared as in training, and the targets in its order?"
                 )
-        content = describe_bundle(
-            preset=self._options.preset,
-            file_format=self._options.file_format,
-            source=self._source,
-            edges={**edges, **answer},
-            comparisons=comparisons,
-            cost={"parameters": cost.count_parameters(self._model), "macs": cost.count_macs(self._model)},
-            size=bundles.model_bytes(model),
-        )
-        golden = self._golden(raw, reference, outputs)
-        if failed := all_failures(comparisons, self._options.preset, self._options.max_drop):
-            raise self._rejected(failed, f"on {count} {split} samples", model, content, golden)
-        written = bundles.write(self._path, model, content, golden)
-        _failed_report(self._path).unlink(missing_ok=True)
-        return written
 
-    def _refuse(self) -> None:
-        """Says no before any time is spent on what cannot work."""
-        preset, source = self._options.preset, self._source
-        layer = lowering.recurrent_layer(self._model)
-        if layer is not None and preset.name != "float32":
-            raise ModelError(
-                f"{source.name} has the recurrent layer {layer!r}, which converts to float32 only, not {preset.name}; "
-                "use --quantize float32, or --format saved_model"
-            )
-        if preset.representative and source.calibration is None:
-            raise UsageError(
-                f"{preset.name} needs representative samples and {source.name} has none; export its run, or call "
-                "zoo.export.to_tflite(model, representative=...)"
-            )
-        if preset.max_error is None and source.samples is None:
-            raise UsageError(
-                f"{preset.name} is judged on samples and {source.name} has none; export its run, use float32, or call "
-                "zoo.export.to_tflite(model, evaluate=...)"
-            )
-
-    def _samples(self) -> tuple[Arrays, Arrays, str]:
-        """Raw samples to compare on by input, their targets by output, and what they are."""
-        source = self._source
-        if source.samples is not None:
-            return source.samples, source.targets, source.split
-        self._tell(f"{source.name} has no samples: it is compared on random inputs, which says nothing of its accuracy")
-        return random_samples(source.contract, self._signature), {}, "random"
-
-    def _convert(self) -> tuple[Path, dict[str, Any]]:
-        """The model file in the scratch folder, and what the converter's process said of it."""
-        saved_model = self._scratch / "saved_model"
-        tflite = self._options.file_format == "tflite"
-        lowering.lower(self._model, self._signature, saved_model, batch=1 if tflite else None)
-        if not tflite:
-            return saved_model, {}
-        self._tell(f"converting {self._doing}")
-        arguments = {"saved_model": str(saved_model), "mode": self._options.preset.name}
-        if self._options.preset.representative and self._source.calibration is not None:
-            prepared = self._source.inputs(self._source.calibration)
-            samples = {
-                tensor.name: calibration_inputs(prepared[tensor.name], tensor.dtype)
-                for tensor in self._signature.inputs
-            }
-            arguments["representative"] = self._save("representative", samples)
-        model = self._scratch / runs.BUNDLE_MODEL
-        return model, self._child.ask("convert", f"converting {self._doing}", out=str(model), **arguments)
-
-    def _replay(self, model: Path, inputs: Arrays) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Answers of the exported file, computed in the child: a broken file must not end this process."""
-        out = self._scratch / "outputs"
-        operation = "run" if model.is_file() else "run_saved_model"
-        samples = self._save("inputs", inputs)
-        answer = self._child.ask(operation, f"running {self._doing}", model=str(model), samples=samples, out=str(out))
-        if answer.get("stateful"):
-            raise ModelError(f"{self._doing} keeps state between calls; nothing of ours asks for that, report it")
-        return load_arrays(out), answer
-
-    def _save(self, name: str, arrays: Arrays) -> str:
-        return str(save_arrays(self._scratch / name, arrays))
-
-    def _golden(self, raw: Arrays, reference: Arrays, outputs: Arrays) -> dict[str, np.ndarray]:
+    def _golden(self, raw: dict[str, np.ndarray], compared: Compared, attempt: Attempt) -> dict[str, np.ndarray]:
         """A few samples and answers to replay: `samples`, `keras` and `outputs`, of several with their name added."""
-        kept = bundles.golden_indices(len(next(iter(raw.values()))))
-        parts = {"samples": raw, "keras": reference, "outputs": outputs}
-        if self._signature.single:
+        kept = bundles.golden_indices(compared.count)
+        parts = {"samples": raw, "keras": compared.reference, "outputs": attempt.outputs}
+        if self._source.signature.single:
             return {kind: next(iter(arrays.values()))[kept] for kind, arrays in parts.items()}
         return {f"{kind}.{name}": array[kept] for kind, arrays in parts.items() for name, array in arrays.items()}
 
     def _rejected(
-        self, failed: list[str], where: str, model: Path, content: dict[str, Any], golden: Arrays
+        self,
+        path: Path,
+        failed: Sequence[str],
+        compared: Compared,
+        model: Path,
+        content: dict[str, Any],
+        golden: dict[str, np.ndarray],
     ) -> GateError:
         """The error for an export that is not good enough, after writing down every gate that it missed."""
-        report = _failed_report(self._path)
-        runs.write_json(report, {**content, "failed": failed})
+        report = _failed_report(path)
+        runs.write_json(report, {**content, "failed": list(failed)})
         kept = ""
         if self._options.keep_failed:
-            folder = self._path.with_name(f"{self._path.name}.failed")
+            folder = path.with_name(f"{path.name}.failed")
             bundles.check_target(folder)
-            bundles.write(folder, model, {**content, "failed": failed}, golden)
+            bundles.write(folder, model, {**content, "failed": list(failed)}, golden)
             kept = f"; the files are in {folder}"
         return GateError(
-            f"{self._doing} did not pass: {'; '.join(failed)} ({where}); see {report}{kept}, try another --quantize, "
-            "or allow more with --max-drop"
+            f"{self._source.name} to {path.name} did not pass: {'; '.join(failed)} (on {compared.count} "
+            f"{compared.split} samples); see {report}{kept}, try --quantize auto, or allow more with --max-drop"
         )
-
-
-def calibration_inputs(samples: np.ndarray, dtype: str) -> np.ndarray:
-    """Model inputs for calibration, in the model's own type.
-
-    Pixels are made to span 0 to 255, by two of the first sample.
-
-    The converter takes the input's range from these samples: without a black and a white pixel among them, brighter
-    ones would be clipped later, and a raw pixel would not be one quantization step.
-    """
-    values = samples.astype(dtype)
-    # Ids in bytes are no pixels, and neither are columns of small numbers.
-    if samples.dtype == np.uint8 and samples.ndim >= 3 and not dtype.startswith("int"):
-        values[0].flat[0], values[0].flat[-1] = 0.0, 255.0
-    return values
 
 
 def _failed_report(path: Path) -> Path:

@@ -59,6 +59,18 @@ class Source:
             check_input(prepared[tensor.name], tensor, self.name)
         return prepared
 
+    def advice(self, argument: str) -> str:
+        """How to give this source the samples that it lacks.
+
+        Args:
+            argument: Of `export.to_tflite`, "representative" or "evaluate".
+        """
+        if "run" in self.origin:
+            return "train it again without --no-samples"
+        if "model" in self.origin:
+            return "name the data it was trained on with --data NAME or PATH"
+        return f"call zoo.export.to_tflite(model, {argument}=...)"
+
     def answer(self, output: str) -> Mapping[str, Any]:
         """What an output means: task, labels, and scale and offset of standardised targets."""
         found: Mapping[str, Any] = (

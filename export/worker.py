@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import numpy as np
 from zoo.errors import ModelError, ZooError
 
 Operation = Callable[..., Mapping[str, Any]]
+TIMED_CALLS = 11
 _INSTEAD = "build that layer of other operations, or export with --format saved_model"
 
 
@@ -97,19 +99,48 @@ def _reason(text: str) -> str:
     return lines[-1][:300] if lines else "no reason given"
 
 
-def run(model: str, samples: str, out: str, threads: int = 1) -> dict[str, Any]:
-    """Runs a .tflite file over model inputs, one at a time through one interpreter, and describes its edges."""
-    from zoo.interpreters import runtime_version
-    from zoo.runner import TFLiteModel
+def run(
+    model: str, samples: str, out: str, threads: int = 1, stream: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Runs a .tflite file over model inputs, one at a time through one interpreter, and describes its edges.
 
-    loaded = TFLiteModel(model, threads=threads)
+    Args:
+        model: The file.
+        samples: Folder of model inputs, (n, *shape) each.
+        out: Folder to make for its answers.
+        threads: Of the interpreter.
+        stream: Of bundle.json, for a file that is one time step of a sequence.
+
+    Returns:
+        "runtime", "inputs" and "outputs" (dtype and quantization by name), of a file of one step also "state_inputs"
+        and "state_outputs", and "microseconds", the median of one call.
+    """
+    from zoo.interpreters import runtime_version
+    from zoo.streaming import SteppedModel, open_model
+
+    loaded = open_model(model, {"stream": stream}, threads=threads)
     save_arrays(Path(out), loaded.predict(load_arrays(Path(samples))))
+    states = {}
+    if isinstance(loaded, SteppedModel):
+        states = {"state_inputs": _edges(loaded.state_inputs), "state_outputs": _edges(loaded.state_outputs)}
     return {
         "runtime": runtime_version(loaded.runtime),
         "inputs": _edges(loaded.inputs),
         "outputs": _edges(loaded.outputs),
-        "stateful": loaded.stateful,
+        "microseconds": _median_time(loaded),
+        **states,
     }
+
+
+def _median_time(loaded: Any) -> float:
+    """Microseconds of one call, the median of a few: enough to tell forms of one model apart."""
+    sample = loaded.example()
+    times = []
+    for _ in range(TIMED_CALLS):
+        start = time.perf_counter()
+        loaded.invoke(sample)
+        times.append((time.perf_counter() - start) * 1e6)
+    return float(np.median(times))
 
 
 def _edges(ports: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -101,7 +101,9 @@ class TFLiteModel:
         runtime: Which of them runs the file.
         inputs: Every input by name, a `Port` each.
         outputs: Likewise.
-        stateful: Whether the file has variable tensors, which are reset before each sample.
+
+    A file that keeps state between calls (the fused LSTM operator does) is reset before each: a sample's answer never
+    depends on the one before it.
 
     A file with one input and one output has them also as `input` and `output`, takes an array and answers with one;
     any other takes and gives a mapping by name.
@@ -119,8 +121,7 @@ class TFLiteModel:
         check_file(self.path)
         self.runtime, self._interpreter = create(self.path, threads, runtime)
         self.inputs, self.outputs = _ports(self._interpreter)
-        self.stateful = any(tensor.get("is_variable") for tensor in self._interpreter.get_tensor_details())
-        self._free_batch = all(port.free_batch for port in self.inputs.values()) and not self.stateful
+        self._free_batch = all(port.free_batch for port in self.inputs.values())
         self._batch = max((port.batch for port in self.inputs.values()), default=1)
 
     @property
@@ -188,12 +189,16 @@ class TFLiteModel:
 
     def invoke(self, quantised: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """One call of the interpreter with arrays in the file's own types, batch first: what a benchmark times."""
-        if self.stateful:
-            self._interpreter.reset_all_variables()
+        self._interpreter.reset_all_variables()
+        return self._call(quantised, self.inputs, self.outputs)
+
+    def _call(
+        self, quantised: Mapping[str, np.ndarray], inputs: Mapping[str, Port], outputs: Mapping[str, Port]
+    ) -> dict[str, np.ndarray]:
         for name, values in quantised.items():
-            self._interpreter.set_tensor(self.inputs[name].index, values)
+            self._interpreter.set_tensor(inputs[name].index, values)
         self._interpreter.invoke()
-        return {name: np.asarray(self._interpreter.get_tensor(port.index)) for name, port in self.outputs.items()}
+        return {name: np.asarray(self._interpreter.get_tensor(port.index)) for name, port in outputs.items()}
 
     def example(self) -> dict[str, np.ndarray]:
         """One sample for `invoke`: random numbers of 0 to 1, the first id of an integer input."""

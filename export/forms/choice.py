@@ -1,0 +1,99 @@
+"""Which forms serve a model in a quantization mode, and which of several attempts is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from export.forms.calls import Loop, RecurrentCall, find_calls, plain_loop
+from export.forms.fused import fused_loop, why_not_fused
+from export.forms.stepping import why_not_stepped
+from export.signature import Signature
+from zoo.errors import ModelError
+
+FORMS = ("graph", "fused", "loop", "step", "unrolled")
+FLOATING = ("float32", "float16", "dynamic")
+"""Modes in which a loop converts; in the others it ends the converter's process (TensorFlow 2.21)."""
+UNROLLED_STEPS = 512
+"""Steps that are unrolled at most: every one adds some twenty operators and six kilobytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to try.
+
+    Attributes:
+        rounds: Forms that are converted and compared with each other; the next round only where none of a round is
+            good enough.
+        calls: The model's recurrent layers.
+    """
+
+    rounds: tuple[tuple[str, ...], ...]
+    calls: tuple[RecurrentCall, ...] = ()
+
+
+def plan_forms(model: Any, signature: Signature, mode: str, *, streaming: bool = False) -> Plan:
+    """The forms to try for a TFLite file, best first.
+
+    Args:
+        model: Under the float32 policy.
+        signature: Of `export.signature.describe`.
+        mode: Quantization mode.
+        streaming: Only what answers sample by sample.
+
+    Raises:
+        ModelError: None serves; says why and what to do instead.
+    """
+    calls = tuple(find_calls(model, signature))
+    for call in calls:
+        if call.layer.stateful:
+            raise ModelError(
+                f"layer {call.name!r} of {model.name!r} is stateful and would remember other callers' samples; rebuild "
+                "it with stateful=False, and export with --streaming to keep the state yourself"
+            )
+    not_stepped = why_not_stepped(model, signature, calls)
+    if streaming:
+        return Plan(rounds=(_streamed(model, signature, calls, not_stepped),), calls=calls)
+    if not calls:
+        return Plan(rounds=(("graph",),))
+    fusable = [not why_not_fused(call) for call in calls]
+    if mode in FLOATING:
+        # dynamic leaves the fused operator's weights as they are
+        first = ("fused", "loop") if any(fusable) and mode != "dynamic" else ("loop",)
+        return Plan(rounds=(first,), calls=calls)
+    rounds: list[tuple[str, ...]] = [("fused",)] if all(fusable) and mode == "int8" else []
+    if not not_stepped:
+        rounds.append(("step",))
+    if max(call.steps for call in calls) <= UNROLLED_STEPS:
+        rounds.append(("unrolled",))
+    if not rounds:
+        raise ModelError(
+            f"{model.name} cannot be exported to {mode}: {not_stepped}, and sequences of over {UNROLLED_STEPS} steps "
+            "are not unrolled; use --quantize float16 or dynamic"
+        )
+    return Plan(rounds=tuple(rounds), calls=calls)
+
+
+def _streamed(model: Any, signature: Signature, calls: Sequence[RecurrentCall], not_stepped: str) -> tuple[str, ...]:
+    """A recurrent model step by step; any other over a series through a buffer of its window."""
+    if calls and not_stepped:
+        raise ModelError(f"{model.name} cannot stream: {not_stepped}; export it without --streaming")
+    if calls:
+        return ("step",)
+    if not signature.single or len(signature.inputs[0].shape) != 2:
+        raise ModelError(
+            f"{model.name} cannot stream: it has no recurrent layer and does not take a series (steps, channels); "
+            "export it without --streaming"
+        )
+    return ("graph",)
+
+
+def time_loops(calls: Sequence[RecurrentCall], form: str) -> Mapping[Any, Loop]:
+    """The loop over time of every recurrent layer in a form, for `replaced_loops`."""
+    return {
+        call.layer: fused_loop(call.layer)
+        if form == "fused" and not why_not_fused(call)
+        else plain_loop(call.layer, unroll=form == "unrolled")
+        for call in calls
+    }
