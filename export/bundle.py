@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,13 @@ from zoo import (
     rows,
     runner,
     runs,
+    streaming,
     tflite_file,
 )
 from zoo.errors import ModelError, ResourceError, UsageError
 
 GOLDEN_SAMPLES = 32
-PROGRAM = (answers, edges, inputs, interpreters, micro_runtime, preprocessing, rows, runner, tflite_file)
+PROGRAM = (answers, edges, inputs, interpreters, micro_runtime, preprocessing, rows, runner, streaming, tflite_file)
 """What predict.py needs beside it."""
 
 
@@ -89,8 +90,20 @@ class Bundle:
 
     def summary(self) -> dict[str, Any]:
         """The answer of `zoo export --json`."""
-        kept = ("format", "quantize", "bytes", "ops", "parity", "parameters", "macs", "runtimes")
-        return {"bundle": self.path, **{key: self.manifest[key] for key in kept}}
+        kept = (
+            "format",
+            "quantize",
+            "form",
+            "bytes",
+            "ops",
+            "parity",
+            "parameters",
+            "macs",
+            "memory",
+            "runtimes",
+            "auto",
+        )
+        return {"bundle": self.path, **{key: self.manifest[key] for key in kept if key in self.manifest}}
 
     def __repr__(self) -> str:
         return f"Bundle({str(self.path)!r}, bytes={self.bytes})"
@@ -101,7 +114,17 @@ def golden_indices(count: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, GOLDEN_SAMPLES)).round().astype(int))
 
 
-def fill(folder: Path, model: Path, content: Mapping[str, Any], golden: Mapping[str, np.ndarray]) -> None:
+Extra = Callable[[Path, Path, Mapping[str, Any], Mapping[str, np.ndarray]], None]
+"""Adds further files to a bundle's folder, from the model file, the content of bundle.json and the golden samples."""
+
+
+def fill(
+    folder: Path,
+    model: Path,
+    content: Mapping[str, Any],
+    golden: Mapping[str, np.ndarray],
+    extra: Extra | None = None,
+) -> None:
     """Writes every file of a bundle into an empty folder, SHA256SUMS last.
 
     Args:
@@ -109,6 +132,7 @@ def fill(folder: Path, model: Path, content: Mapping[str, Any], golden: Mapping[
         model: The .tflite file, or the SavedModel's folder.
         content: Of bundle.json.
         golden: `samples` (raw), `keras` and `outputs`; of several inputs or outputs with their name after a dot.
+        extra: Adds further files.
     """
     if model.is_dir():
         shutil.copytree(model, folder, dirs_exist_ok=True)
@@ -121,6 +145,8 @@ def fill(folder: Path, model: Path, content: Mapping[str, Any], golden: Mapping[
     labels = content.get("output", {}).get("labels") or ()
     runs.write_text(folder / runs.LABELS, "".join(f"{label}\n" for label in labels))
     runs.write_npz(folder / runs.GOLDEN, **golden)
+    if extra is not None:
+        extra(folder, model, content, golden)
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     lines = [f"{runs.sha256(file)}  {file.relative_to(folder).as_posix()}\n" for file in files]
     runs.write_text(folder / runs.CHECKSUMS, "".join(lines))
@@ -142,15 +168,32 @@ def check_target(path: Path) -> None:
         raise UsageError(f"{path} exists and is no bundle; choose another --out, or remove it")
 
 
-def write(path: Path, model: Path, content: Mapping[str, Any], golden: Mapping[str, np.ndarray]) -> Bundle:
+def write(
+    path: Path,
+    model: Path,
+    content: Mapping[str, Any],
+    golden: Mapping[str, np.ndarray],
+    extra: Extra | None = None,
+    check: Callable[[Path], None] | None = None,
+) -> Bundle:
     """Writes a bundle whole or not at all; an older one is replaced in one step.
+
+    Args:
+        path: Its folder.
+        model: As in `fill`, and so the next three.
+        content: Of bundle.json.
+        golden: Of golden.npz.
+        extra: Adds further files.
+        check: Looks at the whole folder before it gets its name; raises where it is not good enough.
 
     Raises:
         ResourceError: The disk is full or the folder cannot be written.
     """
     try:
         with runs.atomic_folder(path) as temporary:
-            fill(temporary, model, content, golden)
+            fill(temporary, model, content, golden, extra)
+            if check is not None:
+                check(temporary)
     except OSError as error:
         raise ResourceError(
             f"{path} cannot be written: {error.strerror or error}; free the disk or pass --out"
