@@ -25,6 +25,11 @@ RUNTIMES: Mapping[str, tuple[tuple[int, int], ...]] = {
 }
 """Runtime to the versions of Python that its lock file holds wheels for."""
 
+CLIENTS: Mapping[str, tuple[tuple[int, int], ...]] = {"mediapipe": ((3, 11), (3, 12), (3, 13))}
+"""Likewise of other people's tools that read exported files, which our tests call: they run no bundle."""
+
+_CLIENT_PROBES = {"mediapipe": "from mediapipe.tasks.python import vision; vision.ImageClassifier"}
+
 STAMP = "installed-from.txt"
 INSTALL_SECONDS = 600
 PROBE_SECONDS = 60
@@ -62,7 +67,7 @@ def install(name: str, on_event: Callable[[str], None] | None = None) -> Install
     """Makes a runtime's environment from its hash-pinned lock file, whole or not at all.
 
     Args:
-        name: One of RUNTIMES.
+        name: One of RUNTIMES or CLIENTS.
         on_event: Told, in one line each, what is done.
 
     Raises:
@@ -73,30 +78,45 @@ def install(name: str, on_event: Callable[[str], None] | None = None) -> Install
     """
     from zoo.runs import atomic_folder, locked
 
-    if name not in RUNTIMES:
+    known = {**RUNTIMES, **CLIENTS}
+    if name not in known:
         raise UsageError(f"runtime {name!r} is unknown{suggest(name, RUNTIMES)}")
     tell = on_event or (lambda _: None)
     lock = resources.files("export").joinpath("runtimes", f"{name}.txt").read_text(encoding="utf-8")
     folder = folder_of(name)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.parent):
-        if _is_installed(folder, lock):
+        if _is_installed(folder, lock, name):
             return Installed(name, python_of(name), new=False)
         for left_behind in folder.parent.glob(f".{name}.*"):  # by an installation that was killed
             shutil.rmtree(left_behind, ignore_errors=True)
-        base = find_python(RUNTIMES[name], name)
-        tell(f"installing {name} into {folder} (up to 150 MB, under a minute)")
+        base = find_python(known[name], name)
+        size = "550 MB" if name in CLIENTS else "150 MB"
+        tell(f"installing {name} into {folder} (up to {size}, under a minute)")
         with atomic_folder(folder) as temporary:
-            _fill(temporary, base, lock)
+            _fill(temporary, base, lock, name)
     return Installed(name, python_of(name), new=True)
 
 
-def _is_installed(folder: Path, lock: str) -> bool:
+def _is_installed(folder: Path, lock: str, name: str) -> bool:
     stamp = folder / STAMP
-    return stamp.is_file() and stamp.read_text(encoding="utf-8") == lock and not try_out(folder / "bin" / "python")
+    return stamp.is_file() and stamp.read_text(encoding="utf-8") == lock and not _problem(folder, name)
 
 
-def _fill(folder: Path, base: Path, lock: str) -> None:
+def _problem(folder: Path, name: str) -> str:
+    """What is wrong with an environment, or nothing; a client runs no model of ours alone, so it is only imported."""
+    python = folder / "bin" / "python"
+    if name not in CLIENTS:
+        return try_out(python)
+    command = [str(python), "-E", "-s", "-c", _CLIENT_PROBES[name]]
+    try:
+        child = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{python} does not run: {error}"
+    return "" if child.returncode == 0 else " ".join(child.stderr.split())[-200:] or f"exit code {child.returncode}"
+
+
+def _fill(folder: Path, base: Path, lock: str, name: str) -> None:
     """The environment has no pip of its own: what it needs is put there by ours, so it can be moved into place."""
     requirements = folder / "requirements.txt"
     requirements.write_text(lock, encoding="utf-8")
@@ -115,7 +135,7 @@ def _fill(folder: Path, base: Path, lock: str) -> None:
     ]
     options = ["--quiet", "--no-input", "--disable-pip-version-check", "--retries", "2", "-r", str(requirements)]
     _run([*pip, *options], "pip cannot install it")
-    problem = try_out(python)
+    problem = _problem(folder, name)
     if problem:
         raise ModelError(f"the runtime was installed and does not work here: {problem}")
     requirements.rename(folder / STAMP)

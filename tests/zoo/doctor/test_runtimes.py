@@ -29,7 +29,7 @@ def test_what_a_killed_installation_left_is_cleared_and_a_stamp_alone_does_not_c
     (home / "runtimes" / "litert").mkdir()
     lock = runtimes.resources.files("export").joinpath("runtimes", "litert.txt").read_text()
     (home / "runtimes" / "litert" / runtimes.STAMP).write_text(lock)
-    monkeypatch.setattr(runtimes, "_fill", lambda folder, base, lock: (folder / "bin").mkdir())
+    monkeypatch.setattr(runtimes, "_fill", lambda folder, *_: (folder / "bin").mkdir())
     assert runtimes.install("litert").new
     assert sorted(path.name for path in (home / "runtimes").iterdir()) == [".lock", "litert"]
     assert [path.name for path in (home / "runtimes" / "litert").iterdir()] == ["bin"]
