@@ -12,13 +12,13 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.errors import ModelError, ZooError
+from zoo.errors import ModelError, UsageError, ZooError
 
 Operation = Callable[..., Mapping[str, Any]]
 TIMED_CALLS = 11
@@ -26,7 +26,12 @@ _INSTEAD = "build that layer of other operations, or export with --format saved_
 
 
 def convert(
-    saved_model: str, mode: str, out: str, representative: str | None = None, io: str | None = None
+    saved_model: str,
+    mode: str,
+    out: str,
+    representative: str | None = None,
+    io: str | None = None,
+    keep_float: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Converts a SavedModel's `serve` signature to a .tflite file.
 
@@ -36,15 +41,20 @@ def convert(
         out: File to write.
         representative: Folder of model inputs, (n, *shape) each, for the integer modes.
         io: What the file takes and gives, of the mode's `edges`; None is its default.
+        keep_float: Names of Keras layers that stay in float, in int8.
 
     Returns:
         "ops": operator name to count.
     """
     from export.operators import count_operators, refused
 
+    if keep_float and mode != "int8":
+        raise UsageError(f"layers are kept in float in int8 only, not in {mode}; leave {', '.join(keep_float)} out")
     converter = _converter(saved_model, mode, representative, io)
     try:
-        content = converter.convert()
+        content = _partly(converter, saved_model, keep_float) if keep_float else converter.convert()
+    except ZooError:
+        raise
     except Exception as error:  # the converter raises ConverterError, ValueError, RuntimeError and more
         raise ModelError(f"the TFLite converter refuses it: {_reason(str(error))}") from error
     Path(out).write_bytes(content)
@@ -69,6 +79,30 @@ def _converter(saved_model: str, mode: str, representative: str | None, io: str 
     floating = not samples or any(np.issubdtype(array.dtype, np.floating) for array in samples.values())
     configure(converter, mode, (lambda: _one_by_one(samples)) if samples else None, floating, edge)
     return converter
+
+
+def _partly(converter: Any, saved_model: str, names: Sequence[str]) -> bytes:
+    from export.sensitivity.keeping import Calibrated, keep
+
+    return keep(Calibrated(converter, Path(saved_model)), names)
+
+
+def sensitivity(saved_model: str, representative: str, kept: int = 5, limit: int = 64) -> dict[str, Any]:
+    """What each layer costs in int8; see `export.sensitivity.find_layers`.
+
+    Args:
+        saved_model: Folder.
+        representative: Folder of model inputs, (n, *shape) each.
+        kept: For how many layers, the worst first, to tell what keeping them in float brings.
+        limit: Samples to measure with at most, spread over those that calibrate.
+    """
+    from export.sensitivity.keeping import Calibrated
+    from export.sensitivity.measuring import measure
+
+    converter = _converter(saved_model, "int8", representative, "float")
+    samples = load_arrays(Path(representative))
+    step = max(1, -(-len(next(iter(samples.values()))) // limit))
+    return measure(Calibrated(converter, Path(saved_model)), {name: a[::step] for name, a in samples.items()}, kept)
 
 
 def load_arrays(folder: Path) -> dict[str, np.ndarray]:
@@ -172,7 +206,12 @@ def run_saved_model(model: str, samples: str, out: str) -> dict[str, Any]:
     return {"runtime": f"tensorflow {tf.__version__}", "ops": ops, "inputs": {}, "outputs": {}}
 
 
-OPERATIONS: Mapping[str, Operation] = {"convert": convert, "run": run, "run_saved_model": run_saved_model}
+OPERATIONS: Mapping[str, Operation] = {
+    "convert": convert,
+    "sensitivity": sensitivity,
+    "run": run,
+    "run_saved_model": run_saved_model,
+}
 
 
 def answer(request: Mapping[str, Any], operations: Mapping[str, Operation]) -> dict[str, Any]:
