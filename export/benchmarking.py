@@ -13,7 +13,7 @@ import numpy as np
 
 from export.bundle import Bundle, model_bytes
 from export.sources import KERAS_FILES
-from zoo import runner, runs
+from zoo import runner, runs, streaming
 from zoo.errors import ModelError, UsageError
 from zoo.interpreters import one_line
 
@@ -143,7 +143,8 @@ def _size(artifact: Path, model: Any) -> int:
 
 
 def _load_tflite(artifact: Path, path: Path, threads: int, probe: dict[str, Any]) -> Candidate:
-    model = runner.TFLiteModel(path, threads=threads)
+    contract = Bundle(artifact).manifest if (artifact / runs.BUNDLE_MANIFEST).is_file() else {}
+    model = streaming.open_model(path, contract, threads=threads)
     sample = model.example()
     return Candidate(
         artifact=artifact,

@@ -5,6 +5,7 @@ TFLite runtime (ai-edge-litert, or tflite-runtime with numpy 1), for image files
 
     python predict.py photo.png              label and probability
     python predict.py rows.csv --out answers.csv
+    python predict.py --stream sensor.csv    an answer for every sample, or every window, of a series
     python predict.py --self-test            does this machine answer as the one that made the bundle?
     python predict.py --bench
 """
@@ -26,7 +27,7 @@ from typing import Any
 import numpy as np
 
 if __package__:
-    from . import preprocessing, runner
+    from . import preprocessing, runner, streaming
     from .answers import TOO_FAR, answer_columns, answers, unanswered
     from .edges import edge_problems
     from .inputs import IMAGE_SUFFIXES as IMAGE_SUFFIXES
@@ -37,6 +38,7 @@ else:
     sys.dont_write_bytecode = True  # a bundle holds what its SHA256SUMS list, no __pycache__
     import preprocessing  # type: ignore[import-not-found,no-redef]
     import runner  # type: ignore[import-not-found,no-redef]
+    import streaming  # type: ignore[import-not-found,no-redef]
     from answers import TOO_FAR, answer_columns, answers, unanswered  # type: ignore[import-not-found,no-redef]
     from edges import edge_problems  # type: ignore[import-not-found,no-redef]
     from inputs import Chunk, read_inputs  # type: ignore[import-not-found,no-redef]
@@ -141,7 +143,7 @@ def self_test(folder: Path, runtime: str | None = None, threads: int = 1) -> dic
     contract = runner.read_contract(folder)
     with np.load(folder / "golden.npz", allow_pickle=False) as golden:
         inputs, recorded = golden_parts(contract, golden)
-    model = runner.TFLiteModel(folder / "model.tflite", threads=threads, runtime=runtime)
+    model = streaming.open_model(folder / "model.tflite", contract, threads=threads, runtime=runtime)
     problems, error = edge_problems(contract, model), None
     try:
         error, wrong = differences(contract, recorded, model.predict(inputs))
@@ -224,6 +226,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--on-bad-row", choices=BAD_ROWS, default="fail", help="leave it out, or keep it without an answer"
     )
     parser.add_argument("--top", type=int, default=1, metavar="N", help="the N best labels of a multi-class model")
+    parser.add_argument(
+        "--stream", action="store_true", help="INPUT (or - for standard input) is a series, fed sample by sample"
+    )
     parser.add_argument("--self-test", action="store_true", help="check every byte and replay the golden samples")
     parser.add_argument("--bench", action="store_true", help="latency of one sample in microseconds, p50 and p99")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the interpreter (default 1)")
@@ -233,7 +238,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, of odd metadata and of sizes that `read_image` refuses
             value, text = _execute(options, Path(__file__).resolve().parent)
-        _print(json.dumps(value) if options.json else text)
+        if text or options.json:
+            _print(json.dumps(value) if options.json else text)
         if options.self_test and not value["ok"]:
             raise GateError(value["error"])
     except ZooError as error:
@@ -257,7 +263,8 @@ def _execute(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any],
     if options.self_test:
         value = self_test(folder, options.runtime, options.threads)
         return value, f"ok: {value['runtime']}, error {value['max_error']:.3g}" if value["ok"] else "not ok"
-    model = runner.TFLiteModel(folder / "model.tflite", threads=options.threads, runtime=options.runtime)
+    contract = runner.read_contract(folder)
+    model = streaming.open_model(folder / "model.tflite", contract, threads=options.threads, runtime=options.runtime)
     if options.bench:
         times = time_calls(model)
         value = {"p50_us": float(np.percentile(times, 50)), "p99_us": float(np.percentile(times, 99))}
@@ -265,7 +272,6 @@ def _execute(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any],
         return value, f"p50 {value['p50_us']:.1f} us, p99 {value['p99_us']:.1f} us, {len(times)} calls, {model.runtime}"
     if not options.input:
         raise UsageError("nothing to predict; give .npy, .csv or image files, or --self-test, or --bench")
-    contract = runner.read_contract(folder)
     if "inputs" in contract:
         call = ", ".join(f"{name!r}: ..." for name in model.inputs)
         raise ModelError(
@@ -273,7 +279,31 @@ def _execute(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any],
             f"{len(model.inputs)} and {len(model.outputs)}; call from Python: "
             f"runner.TFLiteModel('model.tflite').predict({{{call}}})"
         )
+    if options.stream:
+        return _stream(options, model, contract)
     return _predict(options, Job(model, contract, options.on_bad_row))
+
+
+def _stream(options: argparse.Namespace, model: runner.TFLiteModel, contract: Mapping[str, Any]) -> tuple[Any, str]:
+    """An answer for every sample of a series, or for every window of it; printed as they come."""
+    stream = streaming.Stream(model, contract)
+    found: list[dict[str, Any]] = []
+    with _writing(options.out) if options.out else contextlib.nullcontext() as writer:
+        for number, sample in enumerate(streaming.read_samples(options.input, stream.sample_shape), start=1):
+            outputs = stream.push(sample)
+            if outputs is None:
+                continue
+            columns = {"sample": [str(number)], **answer_columns(outputs[None], contract, options.top)}
+            if writer is not None:
+                writer.writerows([*([] if found else [list(columns)]), *zip(*columns.values())])
+            elif not options.json:
+                _print("\t".join(value for (value,) in columns.values()))
+            found.append({"sample": number, **answers(outputs[None], contract, options.top)[0]})
+    if not found:
+        raise DataError(f"the series has fewer samples than a window of {contract['stream']['steps']}; give more")
+    if options.out:
+        return {"out": str(options.out.absolute()), "answered": len(found)}, f"{len(found)} answered in {options.out}"
+    return {"predictions": found}, ""
 
 
 def _predict(options: argparse.Namespace, job: Job) -> tuple[dict[str, Any], str]:

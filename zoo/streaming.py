@@ -5,8 +5,9 @@ This file is copied into every TFLite bundle, beside runner.py; Python 3.9 or la
 
 from __future__ import annotations
 
+import csv
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ import numpy as np
 if __package__:
     from . import preprocessing
     from .interpreters import DataError, ModelError
-    from .runner import Port, TFLiteModel
+    from .runner import TFLiteModel
 else:
     sys.dont_write_bytecode = True  # a bundle holds what its SHA256SUMS list, no __pycache__
     import preprocessing  # type: ignore[import-not-found,no-redef]
     from interpreters import DataError, ModelError  # type: ignore[import-not-found,no-redef]
-    from runner import Port, TFLiteModel  # type: ignore[import-not-found,no-redef]
+    from runner import TFLiteModel  # type: ignore[import-not-found,no-redef]
 
 
 def open_model(
@@ -239,10 +240,58 @@ class Stream:
         return np.asarray(answer)
 
 
+def read_samples(paths: Sequence[str], shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+    """Samples of a series, one after the other.
+
+    Args:
+        paths: `.npy` arrays (n, *shape); files of numbers between commas, one sample a line, a line of names above them
+            or not; or "-" for such lines on standard input.
+        shape: Of one sample.
+
+    Raises:
+        DataError: A file that cannot be read, or a line that is no sample; names it.
+    """
+    for path in paths:
+        if path.endswith(".npy"):
+            yield from _array(path, shape)
+        elif path == "-":
+            yield from _lines(sys.stdin, "standard input", shape)
+        else:
+            try:
+                with Path(path).open(encoding="utf-8", newline="") as file:
+                    yield from _lines(file, path, shape)
+            except (OSError, UnicodeDecodeError) as error:
+                raise DataError(f"{path} cannot be read: {error}; give a .npy array or lines of numbers") from error
+
+
+def _array(path: str, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+    try:
+        samples = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} is not a readable .npy array: {error}; save it again") from error
+    if samples.shape[1:] != shape:
+        raise DataError(f"{path} has shape {samples.shape}; a series of this model is (samples, {shape})")
+    yield from samples
+
+
+def _lines(file: Iterable[str], name: str, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+    for number, row in enumerate(csv.reader(file), start=1):
+        if not row:
+            continue
+        try:
+            values = np.asarray([float(cell) for cell in row])
+        except ValueError as error:
+            if number == 1:  # names
+                continue
+            raise DataError(f"{name} line {number}: {error}; a sample is numbers between commas") from error
+        if values.size != int(np.prod(shape)):
+            raise DataError(f"{name} line {number} has {values.size} numbers; a sample is {shape}")
+        if not np.all(np.isfinite(values)):
+            raise DataError(f"{name} line {number} holds NaN or infinite values; give finite numbers")
+        yield values.reshape(shape)
+
+
 def _prepared(steps: Any, sample: np.ndarray) -> np.ndarray:
     """One sample after the steps that work on each sample alone; an image's rows are taken as they are."""
     own = [step for step in steps if step["step"] != "image"]
     return np.asarray(preprocessing.apply(own, sample[None])[0]) if own else sample
-
-
-__all__ = ["Port", "SteppedModel", "Stream", "TFLiteModel", "open_model"]

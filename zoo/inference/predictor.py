@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import runner
+from zoo import runner, streaming
 from zoo.data.dataset import Samples
 from zoo.errors import ModelError
 from zoo.inference.artifacts import Artifact, find_artifact
@@ -142,7 +142,8 @@ def _compare(artifact: Artifact, contract: Contract, loaded: Loaded) -> None:
 def _load_tflite(artifact: Artifact) -> Loaded:
     if artifact.bundle is None:
         runner.probe(artifact.model)
-    model = runner.TFLiteModel(artifact.model)
+    contract = {} if artifact.bundle is None else runner.read_contract(artifact.bundle)
+    model = streaming.open_model(artifact.model, contract)
     return Loaded(
         forward=model.predict, shape=model.input_shape, outputs=int(np.prod(model.output_shape, dtype=np.int64))
     )
