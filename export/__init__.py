@@ -15,18 +15,20 @@ if TYPE_CHECKING:
     from export.exporting import export_model as export_model
     from export.exporting import to_saved_model as to_saved_model
     from export.exporting import to_tflite as to_tflite
+    from export.rebuilding import rebuild as rebuild
     from export.verification import verify as verify
 
 _HOMES = {
     "Bundle": "export.bundle",
     "benchmark": "export.benchmarking",
     "export_model": "export.exporting",
+    "rebuild": "export.rebuilding",
     "to_saved_model": "export.exporting",
     "to_tflite": "export.exporting",
     "verify": "export.verification",
 }
 
-__all__ = ["Bundle", "bench", "benchmark", "export_model", "to_saved_model", "to_tflite", "verify"]
+__all__ = ["Bundle", "bench", "benchmark", "export_model", "rebuild", "to_saved_model", "to_tflite", "verify"]
 
 
 _ALSO = {"bench": "benchmark"}  # the command's name
