@@ -15,6 +15,7 @@ from pathlib import Path
 from zoo import settings
 from zoo.doctor import runtimes, toolchain
 from zoo.doctor.fixes import project_requirements, reinstall, set_up_again
+from zoo.doctor.recipes import RUNTIMES
 
 MB = 2**20
 ENOUGH_DISK = 1024 * MB
@@ -187,7 +188,7 @@ def _data() -> Iterator[Check]:
 
 
 def _other_runtimes() -> Iterator[Check]:
-    for name in runtimes.RUNTIMES:
+    for name in RUNTIMES:
         command = f"zoo doctor --install {name}"
         python = runtimes.python_of(name)
         if not os.path.lexists(python):

@@ -10,28 +10,19 @@ import subprocess
 import sys
 import tempfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from zoo import settings
-from zoo.errors import ModelError, ResourceError, UsageError
+from zoo.doctor import arm
+from zoo.doctor.processes import run
+from zoo.doctor.recipes import CLIENTS, RUNTIMES, Recipe
+from zoo.errors import ModelError, UsageError
 from zoo.registry import suggest
 
-RUNTIMES: Mapping[str, tuple[tuple[int, int], ...]] = {
-    "litert": ((3, 11), (3, 12), (3, 13)),
-    "tflite-runtime": ((3, 11),),
-}
-"""Runtime to the versions of Python that its lock file holds wheels for."""
-
-CLIENTS: Mapping[str, tuple[tuple[int, int], ...]] = {"mediapipe": ((3, 11), (3, 12), (3, 13))}
-"""Likewise of other people's tools that read exported files, which our tests call: they run no bundle."""
-
-_CLIENT_PROBES = {"mediapipe": "from mediapipe.tasks.python import vision; vision.ImageClassifier"}
-
 STAMP = "installed-from.txt"
-INSTALL_SECONDS = 600
 PROBE_SECONDS = 60
 
 # One RELU over (1, 2) float32, made by the converter of TensorFlow 2.21; a .tflite file is needed to try a runtime.
@@ -81,75 +72,72 @@ def install(name: str, on_event: Callable[[str], None] | None = None) -> Install
     known = {**RUNTIMES, **CLIENTS}
     if name not in known:
         raise UsageError(f"runtime {name!r} is unknown{suggest(name, RUNTIMES)}")
-    tell = on_event or (lambda _: None)
-    lock = resources.files("export").joinpath("runtimes", f"{name}.txt").read_text(encoding="utf-8")
+    recipe, tell = known[name], on_event or (lambda _: None)
+    lock = resources.files("export").joinpath("runtimes", f"{recipe.lock}.txt").read_text(encoding="utf-8")
     folder = folder_of(name)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.parent):
-        if _is_installed(folder, lock, name):
+        if _is_installed(folder, recipe, lock):
             return Installed(name, python_of(name), new=False)
         for left_behind in folder.parent.glob(f".{name}.*"):  # by an installation that was killed
             shutil.rmtree(left_behind, ignore_errors=True)
-        base = find_python(known[name], name)
-        size = "550 MB" if name in CLIENTS else "150 MB"
-        tell(f"installing {name} into {folder} (up to {size}, under a minute)")
+        base = _base(recipe, name)
+        tell(f"installing {name} into {folder} ({recipe.cost})")
         with atomic_folder(folder) as temporary:
-            _fill(temporary, base, lock, name)
+            _fill(temporary, base, recipe, lock, tell)
     return Installed(name, python_of(name), new=True)
 
 
-def _is_installed(folder: Path, lock: str, name: str) -> bool:
+def _base(recipe: Recipe, name: str) -> Path | None:
+    """The Python that an environment is made of; None for the emulated board, which brings its own."""
+    if not recipe.emulated:
+        return find_python(recipe.pythons, name)
+    arm.check_host()
+    return None
+
+
+def _is_installed(folder: Path, recipe: Recipe, lock: str) -> bool:
     stamp = folder / STAMP
-    return stamp.is_file() and stamp.read_text(encoding="utf-8") == lock and not _problem(folder, name)
+    current = stamp.is_file() and stamp.read_text(encoding="utf-8").startswith(lock)
+    return current and not _problem(folder, recipe)
 
 
-def _problem(folder: Path, name: str) -> str:
-    """What is wrong with an environment, or nothing; a client runs no model of ours alone, so it is only imported."""
+def _problem(folder: Path, recipe: Recipe) -> str:
+    """What is wrong with an environment, or nothing."""
     python = folder / "bin" / "python"
-    if name not in CLIENTS:
+    if not recipe.probe:
         return try_out(python)
-    command = [str(python), "-E", "-s", "-c", _CLIENT_PROBES[name]]
     try:
+        command = [str(python), "-E", "-s", "-c", recipe.probe]
         child = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"{python} does not run: {error}"
-    return "" if child.returncode == 0 else " ".join(child.stderr.split())[-200:] or f"exit code {child.returncode}"
+    except subprocess.TimeoutExpired:
+        return f"hangs: no answer in {PROBE_SECONDS} s"
+    except OSError as error:
+        return f"{python} does not run: {error.strerror}"
+    return " ".join(child.stderr.split())[-200:] or "no reason given" if child.returncode else ""
 
 
-def _fill(folder: Path, base: Path, lock: str, name: str) -> None:
-    """The environment has no pip of its own: what it needs is put there by ours, so it can be moved into place."""
+def _fill(folder: Path, base: Path | None, recipe: Recipe, lock: str, tell: Callable[[str], None]) -> None:
+    """Makes an environment with this Python, the emulated board where there is none; and tries it out."""
     requirements = folder / "requirements.txt"
     requirements.write_text(lock, encoding="utf-8")
-    python = folder / "bin" / "python"
-    _run([str(base), "-m", "venv", "--without-pip", str(folder)], f"{base} cannot make an environment")
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        str(python),
-        "install",
-        "--require-hashes",
-        "--only-binary",
-        ":all:",
-    ]
-    options = ["--quiet", "--no-input", "--disable-pip-version-check", "--retries", "2", "-r", str(requirements)]
-    _run([*pip, *options], "pip cannot install it")
-    problem = _problem(folder, name)
+    if base is None:
+        packages = arm.fill(folder, requirements, tell)
+        requirements.write_text(lock + "".join(f"# {line}\n" for line in packages), encoding="utf-8")
+    else:
+        _make_environment(folder, base, requirements)
+    problem = _problem(folder, recipe)
     if problem:
-        raise ModelError(f"the runtime was installed and does not work here: {problem}")
+        raise ModelError(f"it was installed and does not work here: {problem}; what else works here says: zoo doctor")
     requirements.rename(folder / STAMP)
 
 
-def _run(command: list[str], what: str) -> None:
-    try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=INSTALL_SECONDS)
-    except subprocess.TimeoutExpired as error:
-        raise ResourceError(f"{what}: no end after {INSTALL_SECONDS} s; try again on a faster line") from error
-    except subprocess.CalledProcessError as error:
-        lines = [line for line in error.stderr.splitlines() if line.startswith("ERROR")] or error.stderr.splitlines()
-        reason = lines[-1] if lines else f"exit code {error.returncode}"
-        raise ResourceError(f"{what}: {reason}; connect to the network, free 1 GB of disk, and try again") from error
+def _make_environment(folder: Path, base: Path, requirements: Path) -> None:
+    """The environment has no pip of its own: what it needs is put there by ours, so it can be moved into place."""
+    run([str(base), "-m", "venv", "--without-pip", str(folder)], f"{base} cannot make an environment")
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install", "--require-hashes"]
+    options = ["--only-binary", ":all:", "--quiet", "--no-input", "--disable-pip-version-check", "--retries", "2"]
+    run([*pip, *options, "-r", str(requirements)], "pip cannot install it")
 
 
 def find_python(versions: tuple[tuple[int, int], ...], name: str) -> Path:

@@ -28,7 +28,8 @@ def test_what_is_needed_works_here(quick):
 def test_data_and_runtimes_that_are_not_here_come_with_the_command_that_gets_them(quick):
     found = by_name()
     assert found["data: mnist"].fix == "zoo data fetch mnist"
-    assert found["runtime: tflite-runtime"].fix == "zoo doctor --install tflite-runtime"
+    for runtime in ("litert", "tflite-runtime", "tflite-micro", "arm"):
+        assert found[f"runtime: {runtime}"].fix == f"zoo doctor --install {runtime}"
     assert not found["data: mnist"].needed
 
 
