@@ -35,6 +35,8 @@ else:
     )
 
 BATCH = 32
+BUNDLE_SUFFIXES = (".json", ".npz", ".pb", ".py", ".tflite", ".txt")
+"""Of the files in a bundle's own folder."""
 
 
 class Port:
@@ -362,6 +364,8 @@ def anonymous_memory() -> int | None:
 def check_sums(folder: Path) -> list[str]:
     """What differs from a bundle's SHA256SUMS, a line each; empty where every byte is as it was written.
 
+    Files that a bundle may hold and that are not listed count too: nothing would tell whether they were changed.
+
     Raises:
         ModelError: There is no such list.
     """
@@ -369,17 +373,39 @@ def check_sums(folder: Path) -> list[str]:
         lines = (folder / "SHA256SUMS").read_bytes().decode().removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{folder} has no readable SHA256SUMS; it is no bundle, make one with: zoo export") from error
-    problems = [] if any(line.endswith("  bundle.json") for line in lines) else ["bundle.json is not in SHA256SUMS"]
-    for line in lines:
-        wanted, _, name = line.partition("  ")
-        try:
-            found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        except OSError:
-            problems.append(f"{name} is missing")
-            continue
-        if found != wanted:
-            problems.append(f"{name} was changed")
-    return problems
+    # Names are compared with what the folder lists: a file system may find "Bundle.json" and "bundle.json " as well.
+    present = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    listed = {name: wanted for wanted, _, name in (line.partition("  ") for line in lines)}
+    problems = [] if len(listed) == len(lines) else ["SHA256SUMS lists a file twice"]
+    for name, wanted in listed.items():
+        if not name:
+            problems.append("SHA256SUMS has a line that names no file")
+        elif problem := _changed(present.get(name), wanted):
+            problems.append(f"{name if name.isprintable() else repr(name)} {problem}")
+    unlisted = [name for name in {**present, "bundle.json": None} if name not in listed and _belongs(name, listed)]
+    return problems + [f"{name} is not in SHA256SUMS" for name in unlisted]
+
+
+def _changed(path: Path | None, wanted: str) -> str:
+    """What is wrong with a listed file, or nothing."""
+    if path is None:
+        return "is missing"
+    try:
+        return "" if hashlib.sha256(path.read_bytes()).hexdigest() == wanted else "was changed"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+
+
+def _belongs(name: str, listed: Mapping[str, str]) -> bool:
+    """Whether an unlisted file is of a kind that a bundle holds, or lies in one of its folders.
+
+    Answers written into the folder, what a system hides there and compiled modules are no part of it.
+    """
+    parts = name.split("/")
+    if name == "SHA256SUMS" or any(part.startswith(".") or part == "__pycache__" for part in parts):
+        return False
+    inside = len(parts) > 1 and any(other.startswith(f"{parts[0]}/") for other in listed)
+    return inside or (len(parts) == 1 and Path(name).suffix in BUNDLE_SUFFIXES)
 
 
 def read_contract(folder: Path) -> dict[str, Any]:
