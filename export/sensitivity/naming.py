@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-SIGNATURE = "serve"
-_CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+import numpy as np
+
+from export.sensitivity.saved import SavedGraph
+
 _SCOPE = re.compile(r"^(.+)_\d+$")
+_CELL = re.compile(r"_cell(_\d+)?$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,47 +32,94 @@ class Operator:
 
     @property
     def layer(self) -> str:
-        """The layer that it is called by; of an operator that no layer made, its own name."""
-        return self.layers[0] if self.layers else self.node
+        """The layer that it is called by, a cell by the layer around it; without a layer, its own name."""
+        if not self.layers:
+            return self.node
+        outer, _, last = self.layers[0].rpartition("/")
+        return outer if outer and _CELL.search(last) else self.layers[0]
 
     @property
     def names(self) -> frozenset[str]:
         """All it may be called by: its layers, what they lie in, and its own name."""
         parts = [part for layer in self.layers for part in layer.split("/")]
-        return frozenset((self.node, *self.layers, *parts))
+        return frozenset((self.layer, self.node, *self.layers, *parts))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Raw:
+    """An operator as it stands in the file.
+
+    Attributes:
+        source: Node of its first output; names of several joined by ";".
+        entry: Index of its first input tensor.
+        weights: Each constant input in float, flat.
+    """
+
+    kind: str
+    node: str
+    source: str
+    entry: int
+    output: int
+    weights: tuple[np.ndarray, ...]
 
 
 def read_operators(content: bytes, saved_model: Path) -> list[Operator]:
     """The operators of a file's main graph, in the order in which they run.
 
     Args:
-        content: Of a .tflite file.
+        content: Of a .tflite file in float.
         saved_model: The folder that it was converted from.
+    """
+    saved = SavedGraph(saved_model)
+    raw = _read(content, saved.answers())
+    scopes = [[_scopes(part) for part in operator.source.split(";")] for operator in raw]
+    top = _top([path for paths in scopes for path in paths if path])
+    layers = [_layers(paths, len(top)) for paths in scopes]
+    owners = [_owner(operator, saved.kernels()) for operator in raw]
+    return _named(raw, layers, owners)
+
+
+def _read(content: bytes, answers: Mapping[str, str]) -> list[_Raw]:
+    """The operators of the main graph.
+
+    Args:
+        content: Of the file.
+        answers: The graph's own names of what the converter calls StatefulPartitionedCall:0, by output.
     """
     from ai_edge_litert import schema_py_generated as schema
 
     builtin = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
     model = schema.Model.GetRootAs(content, 0)
-    graph = model.Subgraphs(0)
-    answers = _answers(model, _output_nodes(saved_model))
+    graph, signature = model.Subgraphs(0), model.SignatureDefs(0)
+    outputs = [signature.Outputs(position) for position in range(signature.OutputsLength())]
+    sources = {output.TensorIndex(): answers.get(output.Name().decode(), "") for output in outputs}
     found = []
     for position in range(graph.OperatorsLength()):
         operator = graph.Operators(position)
         code = model.OperatorCodes(operator.OpcodeIndex())
         index = operator.Outputs(0)
         node = graph.Tensors(index).Name().decode()
-        paths = [_scopes(part) for part in answers.get(index, node).split(";")]
-        found.append((builtin[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())], node, paths))
-    top = _top([scopes for _, _, paths in found for scopes in paths if scopes])
-    return [Operator(kind=kind, node=node, layers=_layers(paths, top)) for kind, node, paths in found]
+        entries = [int(entry) for entry in operator.InputsAsNumpy()] if operator.InputsLength() else [-1]
+        constants = [_constant(model, graph.Tensors(entry)) for entry in entries if entry >= 0]
+        found.append(
+            _Raw(
+                kind=builtin[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())],
+                node=node,
+                source=sources.get(index) or node,
+                entry=entries[0],
+                output=index,
+                weights=tuple(values for values in constants if len(values)),
+            )
+        )
+    return found
 
 
-def _answers(model: Any, nodes: Mapping[str, str]) -> dict[int, str]:
-    """By tensor index, the graph's own name of what the converter calls StatefulPartitionedCall:0."""
-    signature = model.SignatureDefs(0)
-    outputs = [signature.Outputs(position) for position in range(signature.OutputsLength())]
-    named = {output.TensorIndex(): nodes.get(output.Name().decode(), "") for output in outputs}
-    return {index: node for index, node in named.items() if node}
+def _constant(model: Any, tensor: Any) -> np.ndarray:
+    """Values of a float constant, flat; none for any other tensor."""
+    buffer = model.Buffers(tensor.Buffer())
+    if tensor.Type() != 0 or not buffer.DataLength():  # 0 is FLOAT32
+        return np.zeros(0, np.float32)
+    return np.frombuffer(buffer.DataAsNumpy().tobytes(), np.float32)
 
 
 def _scopes(node: str) -> tuple[str, ...]:
@@ -87,10 +137,10 @@ def _scopes(node: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _top(paths: Sequence[tuple[str, ...]]) -> int:
-    """How many scopes all share that are the model itself: 1, or 0 for a graph that was not traced through a model."""
+def _top(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The scope that is the model itself; () for a graph that was not traced through a model."""
     shared = len({path[0] for path in paths}) == 1
-    return 1 if shared and any(len(path) > 1 for path in paths) else 0
+    return paths[0][:1] if shared and any(len(path) > 1 for path in paths) else ()
 
 
 def _layers(paths: Sequence[tuple[str, ...]], top: int) -> tuple[str, ...]:
@@ -99,34 +149,27 @@ def _layers(paths: Sequence[tuple[str, ...]], top: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(layer for layer in reversed(layers) if layer))
 
 
-def _output_nodes(saved_model: Path) -> dict[str, str]:
-    """By output of the signature, the name of the node that computes it."""
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    parsed = saved_model_pb2.SavedModel()
-    parsed.ParseFromString((saved_model / "saved_model.pb").read_bytes())
-    meta = parsed.meta_graphs[0]
-    functions = {function.signature.name: function for function in meta.graph_def.library.function}
-    main = {node.name: node for node in meta.graph_def.node}
-    return {key: _behind(info.name, main, functions) for key, info in meta.signature_def[SIGNATURE].outputs.items()}
+def _owner(operator: _Raw, kernels: Mapping[str, np.ndarray]) -> str:
+    """Path of the layer whose kernel the operator holds unchanged; empty where there is none."""
+    for path, first in kernels.items():
+        if any(np.array_equal(values[: len(first)], first) for values in operator.weights):
+            return path
+    return ""
 
 
-def _behind(reference: str, nodes: Mapping[str, Any], functions: Mapping[str, Any]) -> str:
-    """Name of the node behind identities and calls; empty where an input is answered as it is.
+def _named(raw: Sequence[_Raw], layers: Sequence[tuple[str, ...]], owners: Sequence[str]) -> list[Operator]:
+    """Operators with their layers.
 
-    Args:
-        reference: "node:0" of a graph, "node:output:0" in a function.
-        nodes: Of that graph or function, by name.
-        functions: Of the library, by name.
+    What the converter made anew (the fused LSTM) has no scope, and is known by its kernel; what a step was traced from
+    (a cell) has the scope without the layer around it. An operator of which nothing is known belongs to the one before.
     """
-    name, _, number = reference.partition(":")
-    node = nodes.get(name)
-    if node is None:
-        return ""
-    if node.op == "Identity":
-        return _behind(node.input[0], nodes, functions)
-    if node.op not in _CALLS:
-        return str(node.name)
-    function = functions[node.attr["f"].func.name]
-    argument = function.signature.output_arg[int(number.rpartition(":")[2] or 0)].name
-    return _behind(function.ret[argument], {inner.name: inner for inner in function.node_def}, functions)
+    whole = {
+        layer: owner for own, owner in zip(layers, owners, strict=True) for layer in own if owner.endswith(f"/{layer}")
+    }
+    by_output: dict[int, Operator] = {}
+    for operator, own, owner in zip(raw, layers, owners, strict=True):
+        known = own or ((owner,) if owner else ())
+        before = by_output.get(operator.entry)
+        made = Operator(kind=operator.kind, node=operator.node, layers=tuple(whole.get(path, path) for path in known))
+        by_output[operator.output] = made if known or before is None else replace(made, layers=before.layers)
+    return [by_output[operator.output] for operator in raw]

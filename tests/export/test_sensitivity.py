@@ -8,6 +8,7 @@ import pytest
 
 from export import lowering
 from export.child import Child
+from export.forms import StepModel, plan_forms
 from export.sensitivity import LayerLoss, Loss, find_layers
 from export.signature import describe
 from export.worker import save_arrays
@@ -130,6 +131,32 @@ def test_layers_have_the_names_that_keras_has_for_them(keras: Any, lowered: Any,
     for kept in ("re_lu", "encoder", "encoder/conv2d_2", "conv2d_2", "b"):
         ops, _ = convert(child, folder, keep_float=[kept])
         assert set(ops) - set(plain) >= {"DEQUANTIZE"}, kept
+
+
+@pytest.mark.parametrize("form", ["fused", "step"])
+def test_recurrent_layers_have_their_names_too(keras: Any, child: Child, tmp_path: Path, form: str) -> None:
+    """The converter makes the fused operator anew, and a step is traced from the cell alone."""
+    layers = keras.layers
+    recurrent = layers.Bidirectional(layers.LSTM(4, name="gate"), name="both") if form == "fused" else layers.GRU(4)
+    model = keras.Sequential([keras.Input((6, 3)), recurrent, layers.Dense(2, name="answer")], name="series")
+    samples = np.random.default_rng(0).normal(size=(12, 6, 3)).astype(np.float32)
+    signature = describe(model)
+    plan = plan_forms(model, signature, "int8")
+    if form == "step":
+        step = StepModel(model, signature, plan.calls)
+        lowering.lower_step(step, model, tmp_path / "saved")
+        save_arrays(tmp_path / "samples", step.walk_through(samples))
+        expected = {recurrent.name, "answer"}
+    else:
+        lowering.lower(model, signature, tmp_path / "saved", batch=1, form="fused", plan=plan)
+        save_arrays(tmp_path / "samples", {signature.inputs[0].name: samples})
+        expected = {"both/forward_gate", "both/backward_gate", "answer"}
+    loss = find_layers(child, "series", tmp_path / "saved", tmp_path / "samples")
+    assert expected <= {layer.layer for layer in loss.layers}
+    plain, _ = convert(child, tmp_path)
+    kept, _ = convert(child, tmp_path, keep_float=[recurrent.name])
+    assert "DEQUANTIZE" not in plain
+    assert kept["DEQUANTIZE"] >= 1
 
 
 def test_the_fewest_layers_are_kept_and_none_where_int8_is_good() -> None:
