@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from export.micro import check_operators, unsupported
 from export.micro.graph import read_graph
@@ -28,6 +30,23 @@ def test_a_custom_operator_is_named(tmp_path: Path) -> None:
     told = r"wine to int8 is refused for --target micro, tflite-micro has no custom operator FlexErf; use"
     with pytest.raises(ModelError, match=told):
         check_operators(file, "wine to int8")
+
+
+def retyped(path: Path, tensor: int, kind: str) -> Path:
+    """The file with another type written beside one of its tensors."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+    model.subgraphs[0].tensors[tensor].type = getattr(schema.TensorType, kind)
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path.write_bytes(bytes(builder.Output()))
+    return path
+
+
+def test_weights_in_int8_beside_floats_are_told_and_so_is_half_precision(tmp_path: Path) -> None:
+    dynamic = retyped(dense_file(tmp_path / "d", WEIGHTS), 1, "INT8")
+    assert unsupported(dynamic) == ["FULLY_CONNECTED of float32 with int8 weights (dynamic range)"]
+    half = retyped(dense_file(tmp_path / "h", WEIGHTS), 1, "FLOAT16")
+    assert unsupported(half) == ["FULLY_CONNECTED of float16"]
 
 
 def test_a_damaged_file_is_no_reason_to_crash(tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddAdd() { return Count(); }
   TfLiteStatus AddConv2D() { return Count(); }
   TfLiteStatus AddFullyConnected() { return Count(); }
+  TfLiteStatus AddGather() { return Count(); }
+  TfLiteStatus AddLess() { return Count(); }
+  TfLiteStatus AddLogicalAnd() { return Count(); }
   TfLiteStatus AddLogistic() { return Count(); }
   TfLiteStatus AddMaxPool2D() { return Count(); }
   TfLiteStatus AddMul() { return Count(); }
@@ -22,6 +25,7 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddSub() { return Count(); }
   TfLiteStatus AddTanh() { return Count(); }
   TfLiteStatus AddUnidirectionalSequenceLSTM() { return Count(); }
+  TfLiteStatus AddWhile() { return Count(); }
 
  private:
   TfLiteStatus Count() { return ++count_ <= tOpCount ? kTfLiteOk : kTfLiteError; }
