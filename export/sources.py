@@ -170,6 +170,8 @@ def from_model(
     contract = _contract(model, signature, preprocessing, steps)
     calibration = None if calibrating is None else given.join(calibrating, signature, "representative")[0]
     samples, targets = (calibration, None) if comparing is None else given.join(comparing, signature, "evaluate")
+    if not preprocessing and signature.single and _are_pixels(samples):
+        contract["input"]["dtype"] = "uint8"
     source = Source(
         name=name,
         model=model,
@@ -184,6 +186,11 @@ def from_model(
     outputs = {tensor.name: tensor for tensor in signature.outputs}
     fitting = {key: fit_targets(array, outputs[key], source.answer(key)) for key, array in (targets or {}).items()}
     return replace(source, targets=fitting)
+
+
+def _are_pixels(samples: Mapping[str, np.ndarray] | None) -> bool:
+    """Whether samples are images of bytes, so that the model takes raw pixels."""
+    return samples is not None and all(array.dtype == np.uint8 and array.ndim == 4 for array in samples.values())
 
 
 def _first(inputs: Any, steps: Sequence[Mapping[str, Any]], name: str) -> Any:

@@ -106,7 +106,9 @@ def _normalisation(steps: Sequence[Mapping[str, Any]]) -> list[Values]:
     if not steps or steps[-1]["step"] != "standardise":
         return []
     scale, offset = (np.asarray(steps[-1][key], np.float64) for key in ("scale", "offset"))
-    return _unit((-offset / scale).tolist(), (1 / scale).tolist()) if np.all(scale != 0) else []
+    if not np.all(scale != 0):
+        return []
+    return _unit((-offset / scale + 0.0).tolist(), (1 / scale).tolist())  # no negative zeros
 
 
 def _unit(mean: list[float], std: list[float]) -> list[Values]:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.metadata import write_metadata
+import export
+from export.child import Child
 from zoo import doctor
 from zoo.errors import ResourceError
 from zoo.runner import TFLiteModel
@@ -75,30 +76,19 @@ def trained(keras: Any, pixels: np.ndarray, targets: np.ndarray) -> Any:
     return model
 
 
-def convert(model: Any, pixels: np.ndarray, mode: str, folder: Path) -> Path:
-    """The stock converter's file with our metadata; "uint8" and "int8" are what its edges take."""
-    import tensorflow as tf
-
-    model.export(folder / "saved model", format="tf_saved_model", verbose=False)
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / "saved model"))
-    if mode != "float32":
-        black_and_white = pixels[:40].astype(np.float32)
-        black_and_white[0].flat[:2] = 0, 255
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: ([sample[np.newaxis]] for sample in black_and_white)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.dtypes.as_dtype(mode)
+def exported(model: Any, pixels: np.ndarray, targets: np.ndarray, edges: str, out: Path, child: Child) -> Path:
+    """The file of an exported bundle; edges "float" are of a float32 export, others of an int8 one."""
     head = {"kind": "image", "shape": list(pixels.shape[1:]), "dtype": "uint8"}
     step = {"step": "image", "height": pixels.shape[1], "width": pixels.shape[2], "channels": pixels.shape[3]}
     content = {"input": head, "steps": [step], "output": {"task": "multiclass", "labels": LABELS}}
-    path = folder / "classifier with metadata.tflite"
-    path.write_bytes(write_metadata(converter.convert(), content, name="quarters"))
-    return path
+    mode: dict[str, Any] = {"quantize": "float32"} if edges == "float" else {"quantize": "int8", "io": edges}
+    given = {"representative": pixels[:100], "evaluate": (pixels, targets), "preprocessing": content}
+    return export.to_tflite(model, out=out / "a bundle", max_drop=5.0, child=child, **mode, **given).model
 
 
 def ask(python: Path, model: Path, pixels: np.ndarray) -> dict[str, Any]:
     """What MediaPipe answers for pictures, or why it refuses the file."""
-    samples = model.with_name("samples.npy")
+    samples = model.parents[1] / "samples.npy"
     np.save(samples, pixels)
     command = [str(python), "-E", "-s", "-c", PROGRAM, str(model), str(samples)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=model.parent)
@@ -116,35 +106,35 @@ def check_answers(answers: list[dict[str, float]], expected: np.ndarray, toleran
     ]
 
 
-@pytest.mark.parametrize(("mode", "tolerance"), [("float32", 1e-4), ("uint8", 0.05)])
+@pytest.mark.parametrize(("edges", "tolerance"), [("float", 1e-4), ("uint8", 0.05)])
 def test_a_classifier_answers_there_with_our_labels_as_keras_does(
-    mediapipe: Path, keras: Any, samples: Any, tmp_path: Path, mode: str, tolerance: float
+    mediapipe: Path, keras: Any, child: Child, samples: Any, tmp_path: Path, edges: str, tolerance: float
 ) -> None:
     pixels, targets = samples
     model = trained(keras, pixels[:200], targets[:200])
     expected = model.predict(pixels[200:], verbose=0)
     assert len(set(expected.argmax(axis=1))) == 4, "an answer that is always the same shows nothing"
-    path = convert(model, pixels, mode, tmp_path)
+    path = exported(model, pixels, targets, edges, tmp_path, child)
     found = ask(mediapipe, path, pixels[200:])
     check_answers(found["answers"], expected, tolerance)
     np.testing.assert_allclose(TFLiteModel(path).predict(pixels[200:]), expected, atol=tolerance)
 
 
 def test_what_mediapipe_does_not_take_is_its_own_limit_not_ours(
-    mediapipe: Path, keras: Any, samples: Any, tmp_path: Path
+    mediapipe: Path, keras: Any, child: Child, samples: Any, tmp_path: Path
 ) -> None:
     """Its classifier takes colour only, and float or uint8: see the next test for what to do with a grey model."""
     pixels, targets = samples
     model = trained(keras, pixels, targets)
-    (tmp_path / "int8").mkdir()
-    assert "uint8/float32" in ask(mediapipe, convert(model, pixels, "int8", tmp_path / "int8"), pixels)["refused"]
+    path = exported(model, pixels, targets, "int8", tmp_path / "int8", child)
+    assert "uint8/float32" in ask(mediapipe, path, pixels)["refused"]
     grey = pixels[..., :1]
-    path = convert(trained(keras, grey, targets), grey, "float32", tmp_path)
+    path = exported(trained(keras, grey, targets), grey, targets, "float", tmp_path / "grey", child)
     assert "Only RGB color space is supported" in ask(mediapipe, path, pixels)["refused"]
 
 
 def test_a_grey_model_behind_a_layer_that_takes_colour_answers_there(
-    mediapipe: Path, keras: Any, samples: Any, tmp_path: Path
+    mediapipe: Path, keras: Any, child: Child, samples: Any, tmp_path: Path
 ) -> None:
     pixels, targets = samples
     luma = np.array([0.299, 0.587, 0.114], np.float32)
@@ -154,5 +144,5 @@ def test_a_grey_model_behind_a_layer_that_takes_colour_answers_there(
     colour = keras.Sequential([keras.Input((12, 12, 3)), to_grey, model])
     to_grey.set_weights([luma.reshape(1, 1, 3, 1)])
     expected = model.predict(grey[:20], verbose=0)
-    found = ask(mediapipe, convert(colour, pixels, "uint8", tmp_path), pixels[:20])
+    found = ask(mediapipe, exported(colour, pixels, targets, "uint8", tmp_path, child), pixels[:20])
     check_answers(found["answers"], expected, 0.05)

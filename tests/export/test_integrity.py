@@ -17,20 +17,22 @@ from tests.export.conftest import MakeRun
 from zoo import runner
 from zoo.errors import ModelError
 
-SMALL, SAMPLED = 2500, 60
+SMALL, SAMPLED = 2500, 40
 FLIPS = (0x01, 0x20, 0x80)
-"""The lowest bit, the one between upper and lower case, and one that leaves UTF-8."""
+"""In turn: the lowest bit, the one between upper and lower case, and one that leaves UTF-8."""
 
 
 @pytest.fixture(scope="module")
-def original(table_run: MakeRun, child: Child, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("a folder") / "tflite int8"
-    return export.export_model(table_run("multiclass"), quantize="int8", max_drop=50, out=out, child=child).path
+def originals(table_run: MakeRun, child: Child, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder, run = tmp_path_factory.mktemp("a folder"), table_run("multiclass")
+    tflite = export.export_model(run, quantize="int8", max_drop=50, out=folder / "tflite int8", child=child)
+    saved_model = export.export_model(run, format="saved_model", out=folder / "saved model", child=child)
+    return {"tflite": tflite.path, "saved_model": saved_model.path}
 
 
 @pytest.fixture
-def bundle(original: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(original, tmp_path / "a bundle"))
+def bundle(originals: dict[str, Path], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(originals["tflite"], tmp_path / "a bundle"))
 
 
 def detects(folder: Path) -> bool:
@@ -48,19 +50,19 @@ def positions(size: int) -> Iterator[int]:
     yield from {*range(8), *range(size - 8, size), *np.random.default_rng(size).integers(0, size, SAMPLED).tolist()}
 
 
-def test_a_bundle_is_whole_when_it_is_made(bundle: Path) -> None:
+@pytest.mark.parametrize("kind", ["tflite", "saved_model"])
+def test_every_flipped_byte_is_detected(originals: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    bundle = Path(shutil.copytree(originals[kind], tmp_path / "a bundle"))
     assert runner.check_sums(bundle) == []
-
-
-def test_every_flipped_byte_is_detected(bundle: Path) -> None:
-    names = sorted(path.name for path in bundle.iterdir())
-    assert {"SHA256SUMS", "bundle.json", "golden.npz", "labels.txt", "model.tflite", "predict.py"} <= set(names)
-    for name in names:
+    names = {path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()}
+    own = {"model.tflite", "predict.py"} if kind == "tflite" else {"saved_model.pb", "variables/variables.index"}
+    assert {"SHA256SUMS", "bundle.json", "golden.npz", "labels.txt"} | own <= names
+    for name in sorted(names):
         whole = (bundle / name).read_bytes()
         for position in positions(len(whole)):
-            for flip in FLIPS if name == "SHA256SUMS" else (FLIPS[position % 3],):
-                (bundle / name).write_bytes(whole[:position] + bytes([whole[position] ^ flip]) + whole[position + 1 :])
-                assert detects(bundle), f"{name}, byte {position}, flipped by {flip:#x}"
+            flipped = whole[position] ^ FLIPS[position % len(FLIPS)]
+            (bundle / name).write_bytes(whole[:position] + bytes([flipped]) + whole[position + 1 :])
+            assert detects(bundle), f"{name}, byte {position}, made {flipped:#x}"
         (bundle / name).write_bytes(whole)
     assert runner.check_sums(bundle) == []
 
@@ -111,6 +113,12 @@ def test_each_missing_line_is_told_by_name(bundle: Path) -> None:
         sums.write_text("".join(line for line in lines if line != left_out), encoding="utf-8")
         name = left_out.split("  ")[1].strip()
         assert f"{name} is not in SHA256SUMS" in runner.check_sums(bundle)
+
+
+def test_a_file_beside_a_saved_models_weights_is_told(originals: dict[str, Path], tmp_path: Path) -> None:
+    bundle = Path(shutil.copytree(originals["saved_model"], tmp_path / "a bundle"))
+    (bundle / "variables" / "more").write_bytes(b"")
+    assert runner.check_sums(bundle) == ["variables/more is not in SHA256SUMS"]
 
 
 def test_code_that_was_put_beside_the_program_is_told_and_answers_written_there_are_not(bundle: Path) -> None:

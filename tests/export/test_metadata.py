@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import export
+from export.child import Child
 from export.metadata import read_metadata, write_metadata
 from export.operators import count_operators
 from tests.zoo.tflite_files import dense_file
@@ -285,3 +287,32 @@ def test_files_of_older_converters_take_metadata(tmp_path: Path, name: str) -> N
     samples = np.random.default_rng(4).uniform(-100, 100, (3, *models[0].input.shape)).astype(np.float32)
     np.testing.assert_array_equal(*(model.predict(samples) for model in models))
     assert read_metadata(path)["name"] == "wand-lstm"
+
+
+def test_an_exported_classifier_of_pixels_has_them_inside(keras: Any, child: Child, tmp_path: Path) -> None:
+    """A model in memory says nothing of its pixels; samples of bytes do."""
+    layers = keras.layers
+    model = keras.Sequential(
+        [keras.Input((6, 6, 3)), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(3, activation="softmax")]
+    )
+    pixels = np.random.default_rng(9).integers(0, 256, (40, 6, 6, 3)).astype(np.uint8)
+    targets = model.predict(pixels, verbose=0).argmax(axis=1)
+    bundle = export.to_tflite(model, evaluate=(pixels, targets), out=tmp_path / "a bundle", child=child)
+    found = read_metadata(bundle.model)
+    assert found["inputs"][0]["normalization"] == {"mean": [0.0], "std": [1.0]}
+    assert bundle.bytes == bundle.model.stat().st_size
+    assert (bundle.path / "labels.txt").read_text() == ""
+    scaled = (pixels / 255).astype(np.float32)
+    bundle = export.to_tflite(model, evaluate=(scaled, targets), out=tmp_path / "scaled", child=child, max_drop=100)
+    assert read_metadata(bundle.model)["inputs"][0]["normalization"] is None, "nobody said how they were scaled"
+
+
+@pytest.mark.parametrize("mode", ["float32", "int8"])
+def test_a_bundle_of_a_run_says_its_labels_in_the_file_too(
+    image_run: runs.Run, child: Child, tmp_path: Path, mode: str
+) -> None:
+    bundle = export.export_model(image_run, quantize=mode, out=tmp_path / "a bundle", child=child)
+    found = read_metadata(bundle.model)
+    assert found["name"] == "quarters-cnn"
+    assert found["outputs"][0]["labels"] == (bundle.path / "labels.txt").read_text().split()
+    assert found["inputs"][0]["description"] == "Pixels of 0 to 255."
