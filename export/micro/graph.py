@@ -39,6 +39,7 @@ class Tensor:
     Attributes:
         dtype: As the schema names it, such as "INT8".
         constant_bytes: Size of its data in the file; 0 for what is computed.
+        buffer: Where these data are; tensors may share them.
         variable: Whether it keeps its value between calls.
     """
 
@@ -46,6 +47,7 @@ class Tensor:
     shape: tuple[int, ...]
     dtype: str
     constant_bytes: int
+    buffer: int
     variable: bool
 
     @property
@@ -173,6 +175,7 @@ def _tensor(tensor: Any, model: Any) -> Tensor:
         shape=tuple(int(size) for size in _listed(tensor.shape)),
         dtype=_type_names()[tensor.type],
         constant_bytes=0 if data is None else len(data),
+        buffer=int(tensor.buffer),
         variable=bool(tensor.isVariable),
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.micro.arena import Arena
-from export.micro.graph import Operator, Tensor, read_graph
+from export.micro.graph import Graph, Operator, Tensor, read_graph
 
 LONGEST = 40
 """Characters of a tensor's name that a table shows."""
@@ -120,15 +120,17 @@ def memory_table(model: Path, arena: Arena | int | None) -> str:
         model: The .tflite file.
         arena: As measured on the host.
     """
-    layers = plan(model)
-    size = model.stat().st_size
+    graph = read_graph(model)
+    layers = tuple(_layer(operator) for operator in graph.operators)
+    weights = _distinct_weights(graph)
     lines = [
         "# Memory and work",
         "",
-        f"- Flash: {size:,} bytes for the model ({_weights(layers):,} of them weights). The code of the interpreter "
+        f"- Flash: {graph.bytes:,} bytes for the model ({weights:,} of them weights). The code of the interpreter "
         "and of the operators comes on top; it depends on the board and its compiler.",
         _arena_line(arena),
-        "- Multiply-accumulate operations (MACs): of one run; in a loop, of one round of it.",
+        "- Multiply-accumulate operations (MACs) are of one run"
+        + ("; those in a loop, of one round of it." if any(operator.subgraph for operator in graph.operators) else "."),
         "",
         "| operator | output | shape | output bytes | weight bytes | MACs |",
         "|---|---|---|---:|---:|---:|",
@@ -138,12 +140,14 @@ def memory_table(model: Path, arena: Arena | int | None) -> str:
         name = layer.name.replace("|", "/")
         figures = f"{layer.output_bytes:,} | {layer.weight_bytes:,} | {layer.macs:,}"
         lines.append(f"| {layer.operator} | {name} | {shape} | {figures} |")
-    lines.append(f"| together | | | | {_weights(layers):,} | {sum(layer.macs for layer in layers):,} |")
+    lines.append(f"| together | | | | {weights:,} | {sum(layer.macs for layer in layers):,} |")
     return "\n".join(lines) + "\n"
 
 
-def _weights(layers: Sequence[Layer]) -> int:
-    return sum(layer.weight_bytes for layer in layers)
+def _distinct_weights(graph: Graph) -> int:
+    """Bytes of all constants, those that several operators share once."""
+    used = (tensor for operator in graph.operators for tensor in operator.inputs if tensor is not None)
+    return sum({tensor.buffer: tensor.constant_bytes for tensor in used if tensor.constant_bytes}.values())
 
 
 def _arena_line(arena: Arena | int | None) -> str:

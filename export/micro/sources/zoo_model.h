@@ -52,6 +52,10 @@ void zoo_reset(void);
 /* Bytes of the arena in use on this board; 0 before zoo_init. Set ZOO_ARENA_BYTES by it. */
 size_t zoo_arena_used(void);
 
+/* Replays the golden samples and prints what differs; returns how many do. In zoo_selftest.cpp, which a product leaves
+ * out. */
+int zoo_selftest(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -56,6 +56,7 @@ extern "C" int zoo_selftest(void) {
   return failed;
 }
 
-#ifndef ZOO_NO_MAIN
+// On these platforms the program has a main of its own: call zoo_selftest() from there.
+#if !defined(ZOO_NO_MAIN) && !defined(ARDUINO) && !defined(ESP_PLATFORM) && !defined(__ZEPHYR__)
 int main() { return zoo_selftest() == 0 ? 0 : 1; }
 #endif

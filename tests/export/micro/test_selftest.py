@@ -100,6 +100,24 @@ def test_the_whole_folder_builds_with_cmake(tmp_path: Path) -> None:
     assert "-DTFLITE_MICRO_DIR=TREE" in done.stderr
 
 
+def test_the_folder_is_a_component_of_an_esp_project(tmp_path: Path) -> None:
+    if shutil.which("cmake") is None:
+        pytest.skip("cmake is not installed: CMakeLists.txt is not tried")
+    model = plain_file(tmp_path / "m.tflite", [GIVEN], [OUT])
+    folder = written(tmp_path, contract("series", GIVEN, OUT), model, np.ones((1, 3, 2)), np.ones((1, 3), np.int8))
+    script_file = tmp_path / "idf.cmake"
+    script_file.write_text(
+        "function(idf_component_register)\n"
+        '  cmake_parse_arguments(given "" "" "SRCS;INCLUDE_DIRS;REQUIRES" ${ARGN})\n'
+        '  message("${given_SRCS} requires ${given_REQUIRES}")\n'
+        f'endfunction()\nset(ESP_PLATFORM 1)\ninclude("{folder}/CMakeLists.txt")\n'
+    )
+    done = subprocess.run(["cmake", "-P", str(script_file)], capture_output=True, text=True, check=False, timeout=60)
+    sources, _, required = done.stderr.strip().partition(" requires ")
+    assert required == "esp-tflite-micro", done.stderr
+    assert set(sources.split(";")) == {file.name for file in folder.iterdir() if file.suffix in (".c", ".cpp")}
+
+
 @needs_compiler
 def test_the_plain_c_is_c_plus_plus_too(tmp_path: Path) -> None:
     model = plain_file(tmp_path / "m.tflite", [GIVEN], [OUT])
