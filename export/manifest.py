@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -45,7 +46,10 @@ def describe_bundle(
     ]
     limits = {
         tensor.name: _golden_limits(
-            attempt.preset, _quantization(edges["outputs"], tensor), attempt.comparisons[tensor.name]
+            attempt.preset,
+            _quantization(edges["outputs"], tensor),
+            attempt.comparisons[tensor.name],
+            edges.get("kernel_difference", {}).get(tensor.name, 0.0),
         )
         for tensor in signature.outputs
     }
@@ -162,8 +166,17 @@ def _output_step(quantization: Any, output: Mapping[str, Any]) -> list[float] | 
     return [float(quantization[0] / abs(scale)) for scale in output.get("scale") or [1.0]]
 
 
-def _golden_limits(preset: Preset, quantization: Any, parity: Parity) -> dict[str, Any]:
-    """How far another runtime may be from the recorded outputs, absolute; in steps where the output has them."""
+def _golden_limits(preset: Preset, quantization: Any, parity: Parity, difference: float) -> dict[str, Any]:
+    """How far another runtime may be from the recorded outputs, absolute; in steps where the output has them.
+
+    Args:
+        preset: The mode, with what it allows.
+        quantization: Scale and zero point of the output; None for a float one.
+        parity: Of the output.
+        difference: Between two sets of kernels on the golden samples, see `export.worker.run`.
+    """
     if quantization is not None:
-        return {"tolerance": preset.golden_steps * quantization[0], "steps": preset.golden_steps}
-    return {"tolerance": preset.golden_tolerance * max(1.0, parity.largest_output), "steps": None}
+        steps = preset.golden_steps + math.ceil(difference / quantization[0] - 1e-6)
+        return {"tolerance": steps * quantization[0], "steps": steps}
+    extra = difference if preset.representative else 0.0
+    return {"tolerance": preset.golden_tolerance * max(1.0, parity.largest_output) + extra, "steps": None}

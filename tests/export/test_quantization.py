@@ -157,3 +157,27 @@ def test_samples_are_drawn_from_all_of_them_and_the_same_ones_each_time() -> Non
     assert np.array_equal(drawn["x"], sorted_by_class["x"][drawn["y"]]), "rows stay together"
     assert np.array_equal(draw(sorted_by_class, 40)["y"], drawn["y"])
     assert np.array_equal(draw(sorted_by_class, 400)["y"], np.arange(400))
+
+
+def test_another_runtime_is_allowed_what_the_kernels_of_one_differ_by() -> None:
+    from export.manifest import _golden_limits
+    from export.parity import compare
+
+    answers = np.array([[0.2, 0.8]], np.float32)
+    parity = compare(answers, answers, None, {"task": "multiclass"}, "given")
+    step = 1 / 256
+    plain = _golden_limits(PRESETS["int8"], (step, -128), parity, 0.0)
+    wide = _golden_limits(PRESETS["int8"], (step, -128), parity, 6 * step)
+    assert (plain["steps"], wide["steps"]) == (4, 10)
+    assert wide["tolerance"] == pytest.approx(10 * step)
+    assert _golden_limits(PRESETS["int8"], None, parity, 0.02)["tolerance"] == pytest.approx(0.05)
+    assert _golden_limits(PRESETS["float32"], None, parity, 1e-7) == {"tolerance": 1e-4, "steps": None}
+
+
+def test_the_kernels_of_one_runtime_are_compared(images: tuple[Any, np.ndarray], child: Child, tmp_path: Path) -> None:
+    model, pixels = images
+    convert(model, pixels, child, tmp_path, "int8")
+    files = {"model": str(tmp_path / "int8.tflite"), "samples": str(tmp_path / "samples"), "out": str(tmp_path / "out")}
+    difference = child.ask("run", "running", **files)["kernel_difference"]
+    assert set(difference) == {"output"}
+    assert 0 <= difference["output"] < 0.1
