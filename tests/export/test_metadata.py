@@ -19,7 +19,6 @@ from zoo import runner, runs
 from zoo.errors import ModelError
 from zoo.preprocessing import standardise
 
-MLPERF = Path(__file__).parents[3] / "shared/data/models/mlperf_tiny"
 QUANTIZATION = {"input": (1.0, -128), "weights": (0.01, 0), "output": (1 / 256, -128)}
 WORDS = ["wing", "ring", "slope", "négative", "dark, blue"]
 
@@ -210,83 +209,6 @@ def test_damage_is_a_line_not_a_traceback(tmp_path: Path) -> None:
         path.write_bytes(whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :])
         flips.append(outcome(read_metadata, path))
     assert set(flips) == {"a line", "done"}
-
-
-@pytest.fixture(scope="module")
-def converted(keras: Any, image_run: runs.Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The stock converter's files of a small image classifier, float and int8."""
-    import tensorflow as tf
-
-    model = keras.models.load_model(image_run.path / runs.MODEL)
-    samples = runs.read_npz(image_run.path / runs.SAMPLES / runs.VALIDATION)["samples"].astype(np.float32)
-    folder = tmp_path_factory.mktemp("saved model")
-    model.export(folder, format="tf_saved_model", verbose=False)
-    files = {}
-    for mode in ("float32", "int8"):
-        converter = tf.lite.TFLiteConverter.from_saved_model(str(folder))
-        if mode == "int8":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.representative_dataset = lambda: ([samples[index : index + 1, ..., None]] for index in range(50))
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            converter.inference_input_type = converter.inference_output_type = tf.int8
-        files[mode] = converter.convert()
-    return files
-
-
-@pytest.mark.parametrize("mode", ["float32", "int8"])
-def test_a_converted_classifier_answers_the_same_with_metadata(
-    converted: dict[str, bytes], image_run: runs.Run, tmp_path: Path, mode: str
-) -> None:
-    plain = tmp_path / "plain.tflite"
-    plain.write_bytes(converted[mode])
-    content = runs.read_json(image_run.path / runs.PREPROCESSING)
-    path = with_metadata(plain, content)
-    samples = runs.read_npz(image_run.path / runs.SAMPLES / runs.VALIDATION)["samples"][..., None]
-    models = [runner.TFLiteModel(file) for file in (plain, path)]
-    assert list(models[0].inputs) == list(models[1].inputs), "the signature's names"
-    np.testing.assert_array_equal(*(model.predict(samples) for model in models))
-    found = read_metadata(path)
-    assert found["inputs"][0]["name"] == models[1].input.name
-    assert (found["inputs"][0]["color_space"], found["outputs"][0]["labels"]) == ("grayscale", ["nw", "ne", "sw", "se"])
-
-
-def buffer_places(content: bytes) -> list[int]:
-    """Where the weights stand in a file."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.Model.GetRootAs(content, 0)
-    buffers = [model.Buffers(index) for index in range(model.BuffersLength())]
-    return [buffer._tab.Vector(buffer._tab.Offset(4)) for buffer in buffers if buffer.DataLength()]
-
-
-@pytest.mark.parametrize("mode", ["float32", "int8"])
-def test_weights_keep_their_alignment(converted: dict[str, bytes], mode: str) -> None:
-    """To what a file is aligned is the converter's choice: TensorFlow 2.21 packs in Python, which keeps 4 bytes."""
-    before = buffer_places(converted[mode])
-    after = buffer_places(write_metadata(converted[mode], contract("image"), name="aligned"))
-    assert len(before) > 3
-    (moved,) = {new - old for new, old in zip(after[:-1], before, strict=True)}
-    assert (moved % 16, after[-1] % 16) == (0, 0)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "image_classification/trained_models/pretrainedResnet_quant.tflite",
-        "keyword_spotting/trained_models/kws_ref_model.tflite",
-    ],
-)
-def test_files_of_older_converters_take_metadata(tmp_path: Path, name: str) -> None:
-    if not (MLPERF / name).is_file():
-        pytest.skip(f"{MLPERF / name} is not here")
-    plain = tmp_path / "plain.tflite"
-    plain.write_bytes((MLPERF / name).read_bytes())
-    path = with_metadata(plain, contract())
-    assert count_operators(path) == count_operators(plain)
-    models = [runner.TFLiteModel(file) for file in (plain, path)]
-    samples = np.random.default_rng(4).uniform(-100, 100, (3, *models[0].input.shape)).astype(np.float32)
-    np.testing.assert_array_equal(*(model.predict(samples) for model in models))
-    assert read_metadata(path)["name"] == "wand-lstm"
 
 
 def test_an_exported_classifier_of_pixels_has_them_inside(keras: Any, child: Child, tmp_path: Path) -> None:
