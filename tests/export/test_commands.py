@@ -47,7 +47,7 @@ def test_export_verify_and_bench_one_after_the_other(
     assert {"max_error", "agreement", "metric_before", "metric_after", "samples", "split"} <= made["parity"].keys()
     assert "comparing with Keras on 80 validation samples" in told
     code, verified, _ = call(capsys, "verify", made["bundle"], "--json")
-    assert (code, verified) == (0, {"ok": True, "runtime": "litert", "max_error": 0.0})
+    assert (code, verified) == (0, {"ok": True, "runtime": "litert", "max_error": 0.0, "status": "pass"})
     code, measured, _ = call(capsys, "bench", made["bundle"], "--json")
     assert code == 0
     assert measured["results"][0]["artifact"] == made["bundle"]
