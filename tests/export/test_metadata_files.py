@@ -91,3 +91,30 @@ def test_files_of_older_converters_take_metadata(tmp_path: Path, name: str) -> N
     samples = np.random.default_rng(4).uniform(-100, 100, (3, *models[0].input.shape)).astype(np.float32)
     np.testing.assert_array_equal(*(model.predict(samples) for model in models))
     assert read_metadata(path)["name"] == "wand-lstm"
+
+
+def test_several_tensors_stand_in_the_order_of_the_graph_under_the_names_of_the_signature(
+    keras: Any, tmp_path: Path
+) -> None:
+    import tensorflow as tf
+    from ai_edge_litert.interpreter import Interpreter
+
+    sizes = {"zebra": 3, "apple": 5, "mango": 2}
+    inputs = {name: keras.Input((size,), name=name) for name, size in sizes.items()}
+    joined = keras.layers.Concatenate()(list(inputs.values()))
+    outputs = {"size": keras.layers.Dense(4)(joined), "kind": keras.layers.Dense(2, activation="softmax")(joined)}
+    keras.Model(inputs, outputs).export(tmp_path / "saved model", format="tf_saved_model", verbose=False)
+    model = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "saved model")).convert()
+    answers = {
+        "size": {"task": "regression", "labels": list("abcd")},
+        "kind": {"task": "multiclass", "labels": ["n", "y"]},
+    }
+    path = tmp_path / "several.tflite"
+    path.write_bytes(write_metadata(model, {"steps": [], "outputs": answers}, name="several"))
+    found, interpreter = read_metadata(path), Interpreter(str(path))
+    order = [sizes[entry["name"]] for entry in found["inputs"]]
+    assert order == [int(entry["shape"][1]) for entry in interpreter.get_input_details()]
+    labels = {entry["name"]: entry["labels"] for entry in found["outputs"]}
+    assert labels == {"size": list("abcd"), "kind": ["n", "y"]}
+    order = [len(labels[entry["name"]]) for entry in found["outputs"]]
+    assert order == [int(entry["shape"][1]) for entry in interpreter.get_output_details()]
