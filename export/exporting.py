@@ -141,7 +141,8 @@ def _options(**asked: Any) -> Options:
     for name in ("max_drop", "tolerance"):
         limit = getattr(options, name)
         if limit is not None and not (math.isfinite(limit) and limit >= 0):
-            raise UsageError(f"{name.replace('_', ' ')} {limit} is not allowed; give a number from 0 up, such as 0.5")
+            unit = "points" if name == "max_drop" else "a share"
+            raise UsageError(f"{name.replace('_', ' ')} {limit} is not allowed; give {unit} from 0 up, such as 0.5")
     if options.target is not None and options.target not in TARGETS:
         raise UsageError(f"target {options.target!r} is unknown; choose one of {', '.join(TARGETS)}")
     if options.automatic:

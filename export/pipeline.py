@@ -13,6 +13,7 @@ from export import cost, ladder, lowering
 from export.attempts import Attempt, Attempts, Compared, OnEvent
 from export.bundle import Bundle
 from export.child import Child
+from export.forms import refuse_stateful
 from export.manifest import describe_bundle
 from export.options import Options
 from export.parity import is_chance
@@ -47,6 +48,7 @@ class Export:
             UsageError: Something that the mode needs is missing.
             GateError: It is not good enough, or over a budget.
         """
+        refuse_stateful(self._source.model)
         raw, compared = self._compared()
         attempts = Attempts(self._source, self._options, self._child, self._scratch, compared, self._tell)
         attempt = self._climb(attempts) if self._options.automatic else attempts.best(self._options.preset)

@@ -12,7 +12,7 @@ Docs: docs/recurrent-models.md has sizes, latencies and errors of each.
 """
 
 from export.forms.calls import RecurrentCall, find_calls, replaced_loops
-from export.forms.choice import FORMS, Plan, plan_forms, time_loops
+from export.forms.choice import FORMS, Plan, plan_forms, refuse_stateful, time_loops
 from export.forms.fused import why_not_fused
 from export.forms.stepping import StepModel, why_not_stepped
 
@@ -23,6 +23,7 @@ __all__ = [
     "StepModel",
     "find_calls",
     "plan_forms",
+    "refuse_stateful",
     "replaced_loops",
     "time_loops",
     "why_not_fused",

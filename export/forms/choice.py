@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from export.forms.calls import Loop, RecurrentCall, find_calls, plain_loop
+from export.forms.calls import Loop, RecurrentCall, find_calls, plain_loop, recurrent_layers
 from export.forms.fused import fused_loop, why_not_fused
 from export.forms.stepping import why_not_stepped
 from export.signature import Signature
@@ -33,6 +33,20 @@ class Plan:
     calls: tuple[RecurrentCall, ...] = ()
 
 
+def refuse_stateful(model: Any) -> None:
+    """Refuses layers that keep their state from one batch to the next.
+
+    Raises:
+        ModelError: Names the layer.
+    """
+    for layer in recurrent_layers(model):
+        if layer.stateful:
+            raise ModelError(
+                f"layer {layer.name!r} of {model.name!r} is stateful and would remember other callers' samples; "
+                "rebuild it with stateful=False, and export with --streaming to keep the state yourself"
+            )
+
+
 def plan_forms(model: Any, signature: Signature, mode: str, *, streaming: bool = False) -> Plan:
     """The forms to try for a TFLite file, best first.
 
@@ -46,12 +60,6 @@ def plan_forms(model: Any, signature: Signature, mode: str, *, streaming: bool =
         ModelError: None serves; says why and what to do instead.
     """
     calls = tuple(find_calls(model, signature))
-    for call in calls:
-        if call.layer.stateful:
-            raise ModelError(
-                f"layer {call.name!r} of {model.name!r} is stateful and would remember other callers' samples; rebuild "
-                "it with stateful=False, and export with --streaming to keep the state yourself"
-            )
     not_stepped = why_not_stepped(model, signature, calls)
     if streaming:
         return Plan(rounds=(_streamed(model, signature, calls, not_stepped),), calls=calls)

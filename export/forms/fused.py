@@ -25,6 +25,8 @@ def why_not_fused(call: RecurrentCall) -> str:
     cell = layer.cell
     if cell.activation is not keras.activations.tanh or cell.recurrent_activation is not keras.activations.sigmoid:
         return f"{call.name!r} has other activations than tanh and sigmoid"
+    if layer.return_state:
+        return f"{call.name!r} gives its state to other layers"
     if call.masked:
         return f"{call.name!r} has a mask"
     return f"{call.name!r} begins with a given state" if call.given_state else ""

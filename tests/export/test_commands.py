@@ -85,7 +85,7 @@ def test_a_damaged_bundle_exits_7_and_says_so_in_json(
         (("bench", "/nowhere.tflite"), 4, "is missing"),
         (("export", "no-such-run"), 2, "neither a run folder nor the name of one"),
         (("export", "model.tflite"), 2, "neither a run folder"),
-        (("export", "x", "--quantize", "int16x8"), 2, "'float32', 'float16', 'dynamic', 'int8'"),
+        (("export", "x", "--quantize", "int4"), 2, "'dynamic', 'int8', 'int16x8', 'auto'"),
         (("bench",), 2, "Missing argument"),
     ],
 )

@@ -333,7 +333,7 @@ def test_a_keras_file_takes_its_samples_from_data(
     [
         ((5,), 3, ("--data", "iris"), 3, "iris gives samples of shape (4,)"),
         ((4,), 2, ("--data", "iris"), 3, "answers with 2 numbers, iris asks for 3 (multiclass)"),
-        ((4,), 3, ("--target", "kind"), 2, "target: these say how data are read; name the data with --data"),
+        ((4,), 3, ("--target-column", "kind"), 2, "target: these say how data are read; name the data with --data"),
         ((4,), 3, ("--data", "irsi"), 2, "irsi"),
     ],
 )

@@ -11,8 +11,16 @@ import click
 from click.core import ParameterSource
 
 from zoo.cli import emit, json_option, runs_option, say
-from zoo.cli.options import data_option, data_options, overrides
+from zoo.cli.options import DATA_FLAGS, data_option, overrides, some_data_options
 from zoo.errors import GateError, UsageError
+
+class TargetChoice(click.Choice[str]):
+    """Runtimes; elsewhere --target names a column, which is told to whoever does so here."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """As click's, and how a column is named."""
+        return f"{super().get_invalid_choice_message(value, ctx)} The column of --data is --target-column."
+
 
 SIZE = "S"  # as in the design
 
@@ -55,7 +63,7 @@ SIZE = "S"  # as in the design
 @click.option("--streaming", is_flag=True, help="One sample of a series a call, and an answer to each.")
 @click.option(
     "--target",
-    type=click.Choice(["litert", "tflite-runtime", "micro"]),
+    type=TargetChoice(["litert", "tflite-runtime", "micro"]),
     help="Where it is to run: verified there too; micro adds sources for a micro-controller.",
 )
 @click.option("--max-flash", metavar=SIZE, help="Largest file, such as 64k; larger exits 7.")
@@ -72,7 +80,10 @@ SIZE = "S"  # as in the design
 @click.option("--keep-failed", is_flag=True, help="Keep the folder of an export that did not pass, as NAME.failed.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The bundle's folder.")
 @data_option
-@data_options
+@click.option(
+    "--target-column", metavar="COLUMN|INDEX", help="Which column of --data to predict; other commands call it --target."
+)
+@some_data_options(*(name for name in DATA_FLAGS if name != "target"))
 @runs_option
 @json_option
 def command(
@@ -80,6 +91,7 @@ def command(
     keep_float: str | None,
     check: Path | None,
     data: str | None,
+    target_column: str | None,
     root: Path,
     as_json: bool,
     **options: Any,
@@ -103,7 +115,8 @@ def command(
       zoo export model.keras --data mnist --quantize int8
     """
     asked = {name: options.pop(name) for name in EXPORT_OPTIONS}
-    common: dict[str, Any] = {"data": data, "data_options": overrides(options, ()), "root": root, "on_event": say}
+    described = overrides({**options, "target": target_column}, ())
+    common: dict[str, Any] = {"data": data, "data_options": described, "root": root, "on_event": say}
     if check is not None:
         _check(source, check, common, asked, as_json)
         return
