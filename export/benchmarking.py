@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from export.benching_elsewhere import check_runtime, time_there
 from export.bundle import Bundle, model_bytes
 from export.sources import KERAS_FILES
 from zoo import runner, runs, streaming
@@ -30,8 +31,9 @@ class Result:
 
     Attributes:
         artifact: Its path.
-        runtime: "litert", "tflite-runtime" or "tensorflow".
-        threads: Of the interpreter; None where TensorFlow was already running with its own number.
+        runtime: "litert", "tflite-runtime", "tflite-micro" or "tensorflow".
+        threads: Of the interpreter, in tflite-micro always one; None where TensorFlow was already running with its own
+            number.
         p50_us: Median time of one call with one sample, in microseconds.
         p99_us: 99th percentile of the same.
         bytes: Of the model file, or of a SavedModel's files.
@@ -62,21 +64,22 @@ class Candidate:
     call: Callable[[], Any]
 
 
-def benchmark(artifacts: Any, threads: int = 1, root: Path | str = "runs") -> list[Result]:
-    """Times artefacts in alternating rounds, so that all of them meet the same noise.
+def benchmark(artifacts: Any, threads: int = 1, root: Path | str = "runs", *, runtime: str = "litert") -> list[Result]:
+    """Times artefacts in alternating rounds, so that all of them meet the same noise; elsewhere one after the other.
 
     Args:
         artifacts: Bundles, .tflite files, runs (or their names under `root`), .keras files, SavedModel folders, or
             built Keras models in memory; one of them, or a sequence.
         threads: Threads of each interpreter.
         root: Where runs are looked up by name.
+        runtime: Of the .tflite files; other than "litert" it runs nothing else, in its own environment.
 
     Returns:
         A result for each artefact, in their order.
 
     Raises:
-        UsageError: An artefact that is none of these.
-        ModelError: A damaged one.
+        UsageError: An artefact that is none of these, or a runtime that is not installed.
+        ModelError: A damaged one, or one that the runtime refuses.
     """
     if isinstance(artifacts, (str, Path, Bundle, runs.Run)) or callable(artifacts):
         artifacts = [artifacts]
@@ -84,7 +87,10 @@ def benchmark(artifacts: Any, threads: int = 1, root: Path | str = "runs") -> li
         raise UsageError("no artefacts to measure; give bundles, .tflite or .keras files, SavedModels or runs")
     if threads < 1:
         raise UsageError(f"{threads} threads are not possible; give 1 or more")
+    check_runtime(runtime)
     found = [_locate(artifact, Path(root)) for artifact in artifacts]
+    if runtime != "litert":
+        return [_measure_there(artifact, model, runtime, threads) for artifact, model in found]
     files = [model for _, model in found if isinstance(model, Path) and model.suffix == ".tflite"]
     with ThreadPoolExecutor(max_workers=2) as pool:  # each probe is a process of its own
         probes = dict(zip(files, pool.map(runner.probe, files), strict=True))
@@ -114,6 +120,13 @@ def _locate(artifact: Any, root: Path) -> tuple[Path, Any]:
         return path, path
     run = runs.find_run(artifact, root)
     return run.path, run.path / runs.MODEL
+
+
+def _measure_there(artifact: Path, model: Any, runtime: str, threads: int) -> Result:
+    used = 1 if runtime == "tflite-micro" else threads
+    found = time_there(artifact, model, runtime, used)
+    kept = {key: found[key] for key in ("p50_us", "p99_us", "calls", "memory_bytes")}
+    return Result(artifact=artifact, runtime=runtime, threads=used, bytes=model_bytes(model), **kept)
 
 
 def _load(artifact: Path, model: Any, threads: int, probes: dict[Path, dict[str, Any]]) -> Candidate:

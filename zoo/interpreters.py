@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.util
 import os
 import re
 import sys
@@ -94,6 +95,14 @@ def create(path: Path, threads: int, wanted: str | None) -> tuple[str, Any]:
         else:
             return name, interpreter
     raise ModelError(f"no TFLite runtime works here ({'; '.join(reasons)}); try: pip install ai-edge-litert numpy")
+
+
+def import_runtime() -> None:
+    """Imports the first runtime that is here, as `create` would: its own memory is not a file's."""
+    for package in RUNTIMES.values():
+        if importlib.util.find_spec(package):
+            importlib.import_module(package if package == RUNTIMES["tflite-micro"] else package + ".interpreter")
+            return
 
 
 def _open(name: str, path: Path, threads: int) -> Any:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib
-import importlib.util
 import json
 import signal
 import subprocess
@@ -21,16 +19,16 @@ from typing import Any
 import numpy as np
 
 if __package__:
-    from .interpreters import RUNTIMES, DataError, ModelError, ZooError, check_file, create, one_line
+    from .interpreters import DataError, ModelError, ZooError, check_file, create, import_runtime, one_line
 else:
     sys.dont_write_bytecode = True  # a bundle holds what its SHA256SUMS list, no __pycache__
     from interpreters import (  # type: ignore[import-not-found,no-redef]
-        RUNTIMES,
         DataError,
         ModelError,
         ZooError,
         check_file,
         create,
+        import_runtime,
         one_line,
     )
 
@@ -341,8 +339,7 @@ def probe(path: Path | str, timeout: float = 20.0) -> dict[str, Any]:
 
 def run_once(path: Path) -> dict[str, Any]:
     """What `probe` asks its child for: load, one run on zeros, memory before and after."""
-    if importlib.util.find_spec(RUNTIMES["litert"]):  # its own memory is not the file's
-        importlib.import_module(RUNTIMES["litert"] + ".interpreter")
+    import_runtime()
     before = anonymous_memory()
     model = TFLiteModel(path)
     model.predict({name: np.zeros((1, *port.shape), np.float32) for name, port in model.inputs.items()})

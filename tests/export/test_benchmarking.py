@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import export
+from export import benching_elsewhere
 from export.child import Child
 from tests.zoo.tflite_files import dense_file
 from zoo import runs
@@ -71,3 +73,39 @@ def test_files_made_by_others_are_measured() -> None:
     float32, int8 = export.benchmark(files)
     assert float32.bytes > 3 * int8.bytes
     assert float32.p50_us > int8.p50_us
+
+
+def test_another_runtime_is_timed_by_its_own_python(
+    image_run: runs.Run, child: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same Python stands in for the other runtime's: what runs there is the bundle's program, or the toolkit's."""
+    monkeypatch.setattr(benching_elsewhere, "interpreter_of", lambda runtime: [sys.executable])
+    monkeypatch.setattr(benching_elsewhere, "package_of", lambda runtime: "litert")
+    bundle = export.export_model(image_run, quantize="int8", out=tmp_path / "a bundle", child=child)
+    file = dense_file(tmp_path / "a file.tflite", np.ones((1500, 1500)))
+    first, second = export.benchmark([bundle.path, file], threads=2, runtime="tflite-micro")
+    assert [first.artifact, second.artifact] == [bundle.path, file]
+    assert (first.runtime, first.threads, first.bytes) == ("tflite-micro", 1, bundle.bytes)
+    assert 0 < first.p50_us < second.p50_us
+    assert second.p50_us <= second.p99_us
+    assert second.calls >= 20
+    with pytest.raises(UsageError, match=r"is no bundle or \.tflite file, which is what tflite-runtime runs"):
+        export.benchmark(image_run, runtime="tflite-runtime")
+
+
+def test_a_file_that_ends_another_runtime_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = dense_file(tmp_path / "a file.tflite", np.ones((4, 4)))
+    monkeypatch.setattr(benching_elsewhere, "interpreter_of", lambda runtime: ["sh", "-c", "kill -SEGV $$"])
+    with pytest.raises(ModelError, match=r"a file\.tflite ends tflite-micro without an answer \(SIGSEGV"):
+        export.benchmark(file, runtime="tflite-micro")
+
+
+def test_runtimes_that_cannot_be_timed_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path))
+    file = dense_file(tmp_path / "a file.tflite", np.ones((4, 4)))
+    with pytest.raises(UsageError, match="arm is an emulated processor, whose times are no board's"):
+        export.benchmark(file, runtime="arm")
+    with pytest.raises(UsageError, match="run: zoo doctor --install tflite-micro"):
+        export.benchmark(file, runtime="tflite-micro")
+    with pytest.raises(UsageError, match="choose one of litert, tflite-runtime, tflite-micro"):
+        export.benchmark(file, runtime="onnx")

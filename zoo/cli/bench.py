@@ -18,9 +18,16 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("artifacts", nargs=-1, required=True, metavar="ARTIFACT...")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads of each runtime.")
+@click.option(
+    "--runtime",
+    type=click.Choice(["litert", "tflite-runtime", "tflite-micro", "arm"]),
+    default="litert",
+    show_default=True,
+    help="What runs .tflite files; not arm, whose emulated times are no times.",
+)
 @runs_option
 @json_option
-def command(artifacts: tuple[str, ...], threads: int, root: Path, as_json: bool) -> None:
+def command(artifacts: tuple[str, ...], threads: int, runtime: str, root: Path, as_json: bool) -> None:
     """Measure bundles, .tflite and .keras files, SavedModels and runs.
 
     Times are of one call with one sample; rounds alternate between the artefacts. Memory is what loading the model and
@@ -32,7 +39,7 @@ def command(artifacts: tuple[str, ...], threads: int, root: Path, as_json: bool)
     """
     from export import benchmark
 
-    results = benchmark(artifacts, threads=threads, root=root)
+    results = benchmark(artifacts, threads=threads, root=root, runtime=runtime)
     emit({"results": [asdict(result) for result in results]}, _table(artifacts, results), as_json=as_json)
 
 
