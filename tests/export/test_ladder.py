@@ -115,7 +115,8 @@ def test_where_none_passes_the_error_has_all_rungs() -> None:
 def test_layers_are_named_where_int8_lost_more_than_a_little(int8: Tried, asked: bool) -> None:
     calls: list[str] = []
 
-    def explain(preset: Preset) -> list[str]:
+    def explain(preset: Preset, attempt: Tried) -> list[str]:
+        assert attempt is int8
         calls.append(preset.name)
         return ["conv2d (3.1 dB)", "dense (20.0 dB)"]
 
@@ -126,7 +127,7 @@ def test_layers_are_named_where_int8_lost_more_than_a_little(int8: Tried, asked:
 
 
 def test_layers_that_cannot_be_told_do_not_hide_the_rung() -> None:
-    def explain(preset: Preset) -> list[str]:
+    def explain(preset: Preset, attempt: Tried) -> list[str]:
         raise ModelError("no intermediate tensors")
 
     ladder = climb(LADDER, outcome({**GOOD, "int8": tried(10, 8.0, failed=("lost",))}), explain=explain)
