@@ -13,6 +13,7 @@ import numpy as np
 from export import given
 from export.guess import answer_activation, guess_contract, guess_contracts
 from export.lowering import as_float32
+from export.representative import draw
 from export.signature import Signature, count_inputs, describe
 from export.source import Source, apply_steps, fit_targets
 from zoo import runs
@@ -178,7 +179,7 @@ def from_model(
         signature=signature,
         contract=contract,
         folder=folder or Path.cwd() / runs.EXPORT / runs.safe_name(name),
-        calibration=None if calibration is None else {key: array[:SAMPLE_LIMIT] for key, array in calibration.items()},
+        calibration=None if calibration is None else draw(calibration, SAMPLE_LIMIT),
         samples=samples,
         split="given",
         origin=origin or {"model": name},

@@ -12,6 +12,7 @@ from export.child import Child
 from export.quantization import PRESETS, choose_edges, find_preset
 from export.representative import calibration_inputs, draw
 from export.signature import describe
+from export.sources import from_model
 from export.worker import save_arrays
 from tests.export.conftest import MakeRun
 from zoo import runs
@@ -181,3 +182,13 @@ def test_the_kernels_of_one_runtime_are_compared(images: tuple[Any, np.ndarray],
     difference = child.ask("run", "running", **files)["kernel_difference"]
     assert set(difference) == {"output"}
     assert 0 <= difference["output"] < 0.1
+
+
+def test_samples_of_a_model_in_memory_calibrate_from_all_classes_where_they_are_sorted(keras: Any) -> None:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, activation="softmax")])
+    by_class = np.repeat(np.arange(3), 400)
+    source = from_model(model, representative=np.stack([by_class, by_class], 1).astype(np.float32))
+    assert source.calibration is not None
+    counts = np.unique(source.calibration["input"][:, 0], return_counts=True)[1]
+    assert len(counts) == 3
+    assert counts.min() > 100
