@@ -45,7 +45,8 @@ def write_micro(
     Raises:
         ModelError: The model, or a step before it, has no C.
     """
-    what = str(contract.get("source", {}).get("name", "the model"))
+    source = contract.get("source", {})
+    what = str(source.get("recipe") or source.get("name") or "the model")
     check_operators(model, what)
     graph = read_graph(model)
     interface = read_interface(contract, graph, pixels=_is_bytes(contract, golden["samples"]), what=what)

@@ -130,11 +130,13 @@ def described(model: Path) -> str:
 
 
 @needs_compiler
-@pytest.mark.parametrize("mode", ["int8", "int16x8", "float32"])
+@pytest.mark.parametrize(
+    ("mode", "io"), [("int8", None), ("int8", "uint8"), ("int8", "float"), ("int16x8", None), ("float32", None)]
+)
 def test_pixels_go_through_the_program_and_the_kernels_to_the_golden_answers(
-    tmp_path, python, fake, image_run, child, mode
+    tmp_path, python, fake, image_run, child, mode, io
 ):
-    bundle = export_model(image_run, quantize=mode, out=tmp_path / "b", child=child)
+    bundle = export_model(image_run, quantize=mode, io=io, out=tmp_path / "b", child=child)
     assert "4 of 4 golden samples agree" in selftest(bundle.path, python, fake, tmp_path)
 
 

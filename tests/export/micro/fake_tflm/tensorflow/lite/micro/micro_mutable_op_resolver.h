@@ -11,6 +11,7 @@ class MicroMutableOpResolver : public MicroOpResolver {
  public:
   TfLiteStatus AddAdd() { return Count(); }
   TfLiteStatus AddConv2D() { return Count(); }
+  TfLiteStatus AddDequantize() { return Count(); }
   TfLiteStatus AddFullyConnected() { return Count(); }
   TfLiteStatus AddGather() { return Count(); }
   TfLiteStatus AddLess() { return Count(); }
@@ -18,6 +19,7 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddLogistic() { return Count(); }
   TfLiteStatus AddMaxPool2D() { return Count(); }
   TfLiteStatus AddMul() { return Count(); }
+  TfLiteStatus AddQuantize() { return Count(); }
   TfLiteStatus AddReshape() { return Count(); }
   TfLiteStatus AddSoftmax() { return Count(); }
   TfLiteStatus AddSplit() { return Count(); }
