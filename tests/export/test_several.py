@@ -297,7 +297,7 @@ def test_a_keras_file_with_two_inputs_goes_through_the_commands(
     assert "random inputs" in told
     assert call(capsys, "verify", made["bundle"], "--json")[:2] == (
         0,
-        {"ok": True, "runtime": "litert", "max_error": 0.0},
+        {"ok": True, "runtime": "litert", "max_error": 0.0, "status": "pass"},
     )
     code, measured, _ = call(capsys, "bench", made["bundle"], file, "--json")
     assert (code, [result["runtime"] for result in measured["results"]]) == (0, ["litert", "tensorflow"])

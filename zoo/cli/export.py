@@ -14,6 +14,7 @@ from zoo.cli import emit, json_option, runs_option, say
 from zoo.cli.options import DATA_FLAGS, data_option, overrides, some_data_options
 from zoo.errors import GateError, UsageError
 
+
 class TargetChoice(click.Choice[str]):
     """Runtimes; elsewhere --target names a column, which is told to whoever does so here."""
 
@@ -81,7 +82,7 @@ SIZE = "S"  # as in the design
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The bundle's folder.")
 @data_option
 @click.option(
-    "--target-column", metavar="COLUMN|INDEX", help="Which column of --data to predict; other commands call it --target."
+    "--target-column", metavar="COLUMN|INDEX", help="The column of --data to predict; other commands call it --target."
 )
 @some_data_options(*(name for name in DATA_FLAGS if name != "target"))
 @runs_option
