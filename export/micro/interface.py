@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from export.micro.graph import Graph
 from zoo.errors import ModelError
 
@@ -87,6 +89,13 @@ class Interface:
     target: Mapping[str, Any]
     reset: bool
     stream: Stream | None
+
+    @property
+    def kept_bytes(self) -> int:
+        """Memory that the program keeps besides the arena: the window, or the states."""
+        if self.stream:
+            return sum(state.size * np.dtype(state.target.dtype).itemsize for state in self.stream.states)
+        return self.window * self.features * np.dtype(self.input.dtype).itemsize if self.window > 1 else 0
 
 
 def check_contract(contract: Mapping[str, Any], what: str) -> None:

@@ -113,12 +113,13 @@ _MACS: Mapping[str, Callable[[Inputs, Tensor], int]] = {
 }
 
 
-def memory_table(model: Path, arena: Arena | int | None) -> str:
+def memory_table(model: Path, arena: Arena | int | None, kept: int = 0) -> str:
     """The plan as Markdown, with the sums and what they leave out.
 
     Args:
         model: The .tflite file.
         arena: As measured on the host.
+        kept: Bytes that the program keeps besides the arena.
     """
     graph = read_graph(model)
     layers = tuple(_layer(operator) for operator in graph.operators)
@@ -129,6 +130,7 @@ def memory_table(model: Path, arena: Arena | int | None) -> str:
         f"- Flash: {graph.bytes:,} bytes for the model ({weights:,} of them weights). The code of the interpreter "
         "and of the operators comes on top; it depends on the board and its compiler.",
         _arena_line(arena),
+        *([f"- Besides the arena: {kept:,} bytes for the window or the states."] if kept else []),
         "- Multiply-accumulate operations (MACs) are of one run"
         + ("; those in a loop, of one round of it." if any(operator.subgraph for operator in graph.operators) else "."),
         "",

@@ -14,7 +14,7 @@ from export.micro import render
 from export.micro.arena import Arena
 from export.micro.golden import golden_header
 from export.micro.graph import read_graph
-from export.micro.interface import Interface, read_interface
+from export.micro.interface import Interface, check_contract, read_interface
 from export.micro.operators import check_operators, used_methods
 from export.micro.plan import memory_table
 from zoo import runs
@@ -47,6 +47,7 @@ def write_micro(
     """
     source = contract.get("source", {})
     what = str(source.get("recipe") or source.get("name") or "the model")
+    check_contract(contract, what)
     check_operators(model, what)
     graph = read_graph(model)
     interface = read_interface(contract, graph, pixels=_is_bytes(contract, golden["samples"]), what=what)
@@ -59,7 +60,7 @@ def write_micro(
         "zoo_model_data.h": render.model_header(len(content)),
         "zoo_model_data.cpp": render.model_source(content),
         "zoo_golden.h": golden_header(contract, golden, interface),
-        "memory.md": memory_table(model, arena),
+        "memory.md": memory_table(model, arena, interface.kept_bytes),
         "README.md": _readme(interface, size, len(content)),
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +88,8 @@ def _readme(interface: Interface, arena: int, size: int) -> str:
 
 
 def _told_sample(interface: Interface) -> str:
-    kind = "bytes of 0 to 255, the pixels of one frame in the model's size" if interface.pixels else "raw numbers"
+    part = "one row of the image" if interface.stream else "one frame in the model's size"
+    kind = f"bytes of 0 to 255, the pixels of {part}" if interface.pixels else "raw numbers"
     missing = "; a missing one is `NAN`" if interface.columns else ""
     return f"{interface.sample_size} {kind}{missing}"
 

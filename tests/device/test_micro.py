@@ -15,10 +15,12 @@ import pytest
 from export.exporting import export_model
 from export.micro import check_operators, measure_arena, unsupported, write_micro
 from export.micro.operators import METHODS
+from tests.export.conftest import mixed_run
 from tests.export.micro.building import CODES, CPP11, FAKE, HERE, build, needs_compiler
 from zoo import doctor, runner, runs
 from zoo.errors import ModelError, ResourceError
 
+__all__ = ["mixed_run"]
 pytestmark = pytest.mark.device
 RESOURCES = {"ASSIGN_VARIABLE", "READ_VARIABLE", "VAR_HANDLE"}
 
@@ -168,3 +170,32 @@ def test_sequences_go_through_the_program_and_the_kernels(
         series_run(cell), quantize=mode, streaming=streaming, out=tmp_path / "b", max_drop=100.0, child=child
     )
     assert "4 of 4 golden samples agree" in selftest(bundle.path, python, fake, tmp_path)
+
+
+@needs_compiler
+def test_rows_of_an_image_are_the_samples_of_a_step_model(tmp_path, python, fake, keras, child):
+    from tests.export.conftest import contract, write_run
+
+    generator = np.random.default_rng(5)
+    targets = generator.integers(0, 2, 300)
+    raw = generator.integers(0, 120, (300, 8, 8)).astype(np.uint8)
+    raw[targets == 1, 4:] += 100
+    layers = keras.layers
+    inside = [layers.Rescaling(1 / 255), layers.Reshape((8, 8)), layers.GRU(8), layers.Dense(2, activation="softmax")]
+    model = keras.Sequential([keras.Input((8, 8, 1)), *inside])
+    model.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy")
+    model.fit(raw[..., None], targets, epochs=3, verbose=0)
+    content = contract((8, 8, 1), "multiclass", ["a", "b"], [{"step": "image", "height": 8, "width": 8, "channels": 1}])
+    run = write_run(tmp_path / "runs", "rows-gru", model, content, raw, targets)
+    bundle = export_model(run, quantize="int8", max_drop=100.0, out=tmp_path / "b", child=child)
+    assert bundle.manifest["form"] == "step"
+    assert "4 of 4 golden samples agree" in selftest(bundle.path, python, fake, tmp_path)
+    assert "A sample is 8 bytes of 0 to 255, the pixels of one row" in (tmp_path / "micro" / "README.md").read_text()
+
+
+def test_a_step_without_c_ends_the_export_in_a_line(tmp_path, python, mixed_run, child):
+    with pytest.raises(
+        ModelError, match="'encode' of the date column 'sold' has no C and is refused for --target micro"
+    ):
+        export_model(mixed_run, quantize="int8", target="micro", max_drop=100.0, out=tmp_path / "b", child=child)
+    assert not (tmp_path / "b").exists()

@@ -37,9 +37,12 @@ def test_a_step_without_c_is_refused_in_a_line(kind: str, steps: list[Any], told
     assert "\n" not in str(caught.value)
 
 
-def test_several_inputs_are_refused() -> None:
+def test_several_inputs_are_refused(tmp_path: Path) -> None:
+    content = {"inputs": [], "steps": [], "outputs": []}
     with pytest.raises(ModelError, match="tiny has several inputs or outputs; --target micro takes one of each"):
-        check_contract({"inputs": [], "steps": [], "outputs": []}, "tiny")
+        check_contract(content, "tiny")
+    with pytest.raises(ModelError, match="several inputs"):
+        write_micro(tmp_path / "micro", plain_file(tmp_path / "m", [GIVEN], [OUT]), content, {"samples.x": None}, 4096)
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int8"])
@@ -63,4 +66,6 @@ def test_the_readme_says_what_a_sample_is_and_when_there_is_an_answer(tmp_path: 
     assert "after 64 samples, then after every `ZOO_HOP` (16) more" in text
     assert "clears it before each sequence" in text
     assert "Arena: 5,552 bytes, found on the host" in text
-    assert "5,552 bytes on the host" in (tmp_path / "micro" / "memory.md").read_text()
+    memory = (tmp_path / "micro" / "memory.md").read_text()
+    assert "5,552 bytes on the host" in memory
+    assert "Besides the arena: 384 bytes for the window" in memory

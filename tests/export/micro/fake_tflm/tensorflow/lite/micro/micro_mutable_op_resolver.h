@@ -30,6 +30,7 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddWhile() { return Count(); }
 
  private:
+  void operator delete(void*) {}  // as there: nothing of it is ever deleted
   TfLiteStatus Count() { return ++count_ <= tOpCount ? kTfLiteOk : kTfLiteError; }
   unsigned int count_ = 0;
 };
