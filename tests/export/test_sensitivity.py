@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import export
 from export import lowering
 from export.child import Child
 from export.forms import StepModel, plan_forms
 from export.sensitivity import LayerLoss, Loss, find_layers
 from export.signature import describe
 from export.worker import save_arrays
-from zoo.errors import UsageError
+from zoo.errors import GateError, UsageError
 from zoo.runner import TFLiteModel
 
 
@@ -170,3 +171,18 @@ def test_the_fewest_layers_are_kept_and_none_where_int8_is_good() -> None:
     assert good.to_keep() == good.worst() == ()
     hopeless = Loss(snr_db=1.0, layers=(layer("a", 2.0, 3.0), layer("b", 4.0, None)))
     assert hopeless.to_keep() == ()
+
+
+def test_an_export_that_int8_destroys_passes_with_those_layers_in_float(
+    outlier: tuple[Any, np.ndarray, Path], child: Child, tmp_path: Path
+) -> None:
+    model, samples, folder = outlier
+    targets = model.predict(samples, verbose=0).argmax(axis=1)
+    given = {"representative": samples, "evaluate": (samples, targets), "child": child, "out": tmp_path / "a bundle"}
+    with pytest.raises(GateError, match="a drop of"):
+        export.to_tflite(model, "int8", **given)
+    kept = find_layers(child, "outlier", folder / "saved", folder / "samples").to_keep()
+    bundle = export.to_tflite(model, "int8", keep_float=kept, **given)
+    assert bundle.manifest["keep_float"] == list(kept)
+    assert bundle.parity["drop"] <= 1
+    assert bundle.manifest["input"]["dtype"] == "int8"
