@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from export import bundle as bundles
 from export import lowering, operators
+from export.attempt import Attempt, Compared, step_stream, with_quantization
 from export.child import Child
 from export.forms import Plan, StepModel, plan_forms
 from export.metadata import write_metadata
 from export.options import Options
-from export.parity import Parity, all_failures, compare
+from export.parity import all_failures, compare
 from export.quantization import Preset, choose_edges
 from export.representative import calibration_inputs
+from export.sensitivity import Loss, find_layers
 from export.signature import Arrays, Signature
 from export.source import Source
 from export.worker import load_arrays, save_arrays
@@ -24,88 +25,6 @@ from zoo.errors import ModelError, UsageError
 OnEvent = Callable[[str], None]
 SIMILAR = 1.02
 """Files whose sizes differ by less than this factor are chosen by their error."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Compared:
-    """The samples that every attempt is compared on.
-
-    Attributes:
-        inputs: After the preprocessing steps, by input.
-        targets: By output; outputs without targets are left out.
-        reference: What Keras answers, by output.
-        split: What the samples are: "validation", "given" or "random".
-    """
-
-    inputs: Arrays
-    targets: Arrays
-    reference: Arrays
-    split: str
-
-    @property
-    def count(self) -> int:
-        """Samples."""
-        return len(next(iter(self.inputs.values())))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """A converted file, and how it compares with Keras.
-
-    Attributes:
-        preset: The quantization mode.
-        form: One of `export.forms.FORMS`.
-        io: What the file takes and gives: "int8", "uint8", "int16" or "float".
-        model: The file, or a SavedModel's folder.
-        bytes: Its size.
-        ops: Operator name to count.
-        edges: What the child said of the file: runtime, and by name dtype and quantization of inputs and outputs.
-        outputs: Its answers by output, dequantized.
-        comparisons: By output.
-        failed: The gates that it missed, a sentence each.
-        stream: Of bundle.json, for the form "step".
-        microseconds: Median time of one sample on this machine, told and never written.
-        remembers: Whether the file keeps state from one call to the next.
-        keep_float: Layers that were kept in float.
-    """
-
-    preset: Preset
-    form: str
-    io: str
-    model: Path
-    bytes: int
-    ops: Mapping[str, int]
-    edges: Mapping[str, Any]
-    outputs: Arrays
-    comparisons: Mapping[str, Parity]
-    failed: tuple[str, ...]
-    stream: Mapping[str, Any] | None = None
-    microseconds: float | None = None
-    remembers: bool = False
-    keep_float: tuple[str, ...] = ()
-
-    @property
-    def state(self) -> str:
-        """Of bundle.json: "none", "reset per sequence" or "explicit"."""
-        if self.stream is not None:
-            return "explicit"
-        return "reset per sequence" if self.remembers else "none"
-
-    @property
-    def max_error(self) -> float:
-        """Largest over all outputs."""
-        return max(parity.max_error for parity in self.comparisons.values())
-
-    @property
-    def parity(self) -> Parity:
-        """Of the output that lost most."""
-        return max(self.comparisons.values(), key=lambda parity: (parity.drop or 0.0, parity.max_error))
-
-    def describe(self) -> str:
-        """One line: form, size, error and time."""
-        time = "" if self.microseconds is None else f", {self.microseconds:,.0f} us here"
-        failed = f"; not good enough: {'; '.join(self.failed)}" if self.failed else ""
-        return f"{self.form}: {self.bytes:,} bytes, maximum error {self.max_error:.2g}{time}{failed}"
 
 
 class Attempts:
@@ -127,6 +46,7 @@ class Attempts:
         self._compared, self._tell = compared, tell
         self._steps: dict[str, StepModel] = {}
         self._lowered: dict[str, Path] = {}
+        self._losses: dict[str, Loss] = {}
 
     def best(self, preset: Preset) -> Attempt:
         """The best form of a mode: of the first round with one that is good enough, the smallest.
@@ -154,7 +74,44 @@ class Attempts:
                 return self._choose(good, tried, refused)
         if not tried:
             raise refused[0]
-        return self._choose(tried, tried, refused)
+        return self._mended(self._choose(tried, tried, refused), plan)
+
+    def _mended(self, attempt: Attempt, plan: Plan) -> Attempt:
+        """An int8 file that missed its gates, again with the layers that lose most in float, where the mode is ours."""
+        if attempt.preset.name != "int8" or not self._options.automatic:
+            return attempt
+        try:
+            kept = self.losses(attempt).to_keep()
+        except ModelError as error:
+            self._tell(f"  its layers cannot be told apart: {error}")
+            return attempt
+        if not kept:
+            return attempt
+        self._tell(f"  trying int8 with {', '.join(kept)} in float")
+        mended = self._attempt(attempt.preset, attempt.form, plan, keep_float=kept)
+        self._tell(f"  {mended.describe()}")
+        return attempt if mended.failed else mended
+
+    def losses(self, attempt: Attempt) -> Loss:
+        """What each layer loses in an int8 attempt; measured once.
+
+        Raises:
+            ModelError: The layers cannot be told apart.
+        """
+        if attempt.form not in self._losses:
+            doing = f"finding the layers of {self._source.name} that lose most in int8"
+            self._tell(doing)
+            folders = self._lowered[attempt.form], self._representative_folder(self._steps.get(attempt.form))
+            self._losses[attempt.form] = find_layers(self._child, doing, *folders)
+        return self._losses[attempt.form]
+
+    def explain(self, _preset: Preset, attempt: Attempt) -> tuple[str, ...]:
+        """The layers that lose most, such as "conv2d (12.3 dB)".
+
+        Raises:
+            ModelError: They cannot be told apart.
+        """
+        return self.losses(attempt).worst()
 
     def _choose(self, among: list[Attempt], tried: list[Attempt], refused: list[ModelError]) -> Attempt:
         """The one that misses fewest gates, then the smallest; of two sizes alike, the one with the smaller error."""
@@ -197,7 +154,7 @@ class Attempts:
             preset, form="graph", io="float", model=folder, ops=edges["ops"], edges=edges, outputs=outputs
         )
 
-    def _attempt(self, preset: Preset, form: str, plan: Plan) -> Attempt:
+    def _attempt(self, preset: Preset, form: str, plan: Plan, keep_float: tuple[str, ...] = ()) -> Attempt:
         doing = f"{self._doing(preset)} as {form}" if form != "graph" else self._doing(preset)
         self._tell(f"converting {doing}")
         saved_model, step = self._lower(form, plan)
@@ -206,9 +163,10 @@ class Attempts:
         arguments: dict[str, Any] = {"saved_model": str(saved_model), "mode": preset.name, "io": io}
         if preset.representative:
             arguments["representative"] = self._representative(step, signature)
-        if self._options.keep_float:
-            arguments["keep_float"] = list(self._options.keep_float)
-        model = self._scratch / f"{preset.name}-{form}.tflite"
+        keep_float = keep_float or self._options.keep_float
+        if keep_float:
+            arguments["keep_float"] = list(keep_float)
+        model = self._scratch / f"{preset.name}-{form}{'-kept' if keep_float else ''}.tflite"
         converted = self._child.ask("convert", f"converting {doing}", out=str(model), **arguments)
         if preset.name == "dynamic" and not operators.has_weights(model, "INT8"):
             raise ModelError(
@@ -237,6 +195,7 @@ class Attempts:
             stream=stream,
             microseconds=edges.get("microseconds"),
             remembers=remembers,
+            keep_float=keep_float,
         )
 
     def _lower(self, form: str, plan: Plan) -> tuple[Path, StepModel | None]:
@@ -254,9 +213,12 @@ class Attempts:
             self._lowered[form] = folder
         return folder, step
 
+    def _representative_folder(self, step: StepModel | None) -> Path:
+        return self._scratch / f"representative-{'step' if step else 'whole'}"
+
     def _representative(self, step: StepModel | None, signature: Signature) -> str:
         """The folder of calibration inputs of a form."""
-        folder = self._scratch / f"representative-{'step' if step else 'whole'}"
+        folder = self._representative_folder(step)
         if folder.exists():
             return str(folder)
         prepared = self._source.inputs(self._source.calibration or {})
@@ -293,31 +255,8 @@ class Attempts:
             outputs=outputs,
             comparisons=comparisons,
             failed=failed,
-            keep_float=self._options.keep_float,
             **found,
         )
 
     def _doing(self, preset: Preset) -> str:
         return f"{self._source.name} to {self._options.file_format}-{preset.name}"
-
-
-def step_stream(step: StepModel, streaming: bool) -> dict[str, Any]:
-    """The "stream" of bundle.json for a file that is one time step."""
-    return {
-        "steps": step.steps,
-        "answer": "each" if step.each else "last",
-        "sample_shape": list(step.sample.shape),
-        "states": [{"input": state.input, "output": state.output, "shape": list(state.shape)} for state in step.states],
-        "streaming": streaming,
-        "reset_after": step.steps,
-    }
-
-
-def with_quantization(stream: Mapping[str, Any], edges: Mapping[str, Any]) -> dict[str, Any]:
-    """Its states with the types and scales that they have in the file."""
-    states = []
-    for state in stream["states"]:
-        into, out = edges["state_inputs"][state["input"]], edges["state_outputs"][state["output"]]
-        quantization = {"input_quantization": into["quantization"], "output_quantization": out["quantization"]}
-        states.append({**state, "dtype": into["dtype"], **quantization})
-    return {**stream, "states": states}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from export.attempts import Attempt
+from export.attempt import Attempt
 from export.options import Options
 from export.parity import Parity, figures
 from export.quantization import Preset

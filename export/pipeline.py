@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from export import bundle as bundles
 from export import cost, ladder, lowering
-from export.attempts import Attempt, Attempts, Compared, OnEvent
+from export.attempt import Attempt, Compared
+from export.attempts import Attempts, OnEvent
 from export.bundle import Bundle
 from export.child import Child
 from export.forms import refuse_stateful
@@ -21,6 +22,9 @@ from export.source import Source, random_samples
 from export.targets import find_target
 from zoo import runs
 from zoo.errors import GateError, ModelError, UsageError
+
+MOST_NAMED = 3
+"""Layers that an error names."""
 
 
 class Export:
@@ -67,7 +71,8 @@ class Export:
             rungs=self._rungs,
         )
         if attempt.failed:
-            raise self._rejected(path, list(attempt.failed), compared, attempt.model, content, golden)
+            layers = self._layers(attempts, attempt)
+            raise self._rejected(path, attempt, compared, {**content, **layers}, golden)
         written = bundles.write(
             path, attempt.model, content, golden, extra=self._target.write, check=self._target.check
         )
@@ -102,7 +107,7 @@ class Export:
                 f"--quantize mode, or {self._source.advice('evaluate')}"
             )
         rungs = [preset for preset in ladder.LADDER if self._target.runs(preset)]
-        found = ladder.climb(rungs, attempts.best, tell=self._tell)
+        found = ladder.climb(rungs, attempts.best, explain=attempts.explain, tell=self._tell)
         self._rungs = found.report()
         return found.best()[1]
 
@@ -123,27 +128,36 @@ class Export:
             return {kind: next(iter(arrays.values()))[kept] for kind, arrays in parts.items()}
         return {f"{kind}.{name}": array[kept] for kind, arrays in parts.items() for name, array in arrays.items()}
 
+    def _layers(self, attempts: Attempts, attempt: Attempt) -> dict[str, Any]:
+        """What each layer of an int8 file loses; nothing for another mode, or where they cannot be told apart."""
+        if attempt.preset.name != "int8":
+            return {}
+        try:
+            loss = attempts.losses(attempt)
+        except ModelError as error:
+            self._tell(f"its layers cannot be told apart: {error}")
+            return {}
+        return {"layers": [asdict(layer) for layer in loss.layers], "to_keep_in_float": list(loss.to_keep())}
+
     def _rejected(
-        self,
-        path: Path,
-        failed: Sequence[str],
-        compared: Compared,
-        model: Path,
-        content: dict[str, Any],
-        golden: dict[str, np.ndarray],
+        self, path: Path, attempt: Attempt, compared: Compared, content: dict[str, Any], golden: dict[str, np.ndarray]
     ) -> GateError:
         """The error for an export that is not good enough, after writing down every gate that it missed."""
-        report = _failed_report(path)
-        runs.write_json(report, {**content, "failed": list(failed)})
+        report, failed = _failed_report(path), list(attempt.failed)
+        runs.write_json(report, {**content, "failed": failed})
         kept = ""
         if self._options.keep_failed:
             folder = path.with_name(f"{path.name}.failed")
             bundles.check_target(folder)
-            bundles.write(folder, model, {**content, "failed": list(failed)}, golden)
+            bundles.write(folder, attempt.model, {**content, "failed": failed}, golden)
             kept = f"; the files are in {folder}"
+        lost = [f"{layer['layer']} ({layer['snr_db']:.1f} dB)" for layer in content.get("layers", [])[:MOST_NAMED]]
+        most = f"; most is lost in {', '.join(lost)}" if lost else ""
+        keep = ",".join(content.get("to_keep_in_float", ()))
+        advice = f"--keep-float {keep}" if keep else "--quantize auto"
         return GateError(
             f"{self._source.name} to {path.name} did not pass: {'; '.join(failed)} (on {compared.count} "
-            f"{compared.split} samples); see {report}{kept}, try --quantize auto, or allow more with --max-drop"
+            f"{compared.split} samples){most}; see {report}{kept}, try {advice}, or allow more with --max-drop"
         )
 
 
