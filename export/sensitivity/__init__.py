@@ -47,14 +47,19 @@ class Loss:
     Attributes:
         snr_db: Signal to noise of the answers in dB, all layers in int8.
         layers: The worst first.
+        input_snr_db: With all layers in float behind an int8 input.
     """
 
     snr_db: float
     layers: tuple[LayerLoss, ...]
+    input_snr_db: float = 120.0
 
     def worst(self, limit: int = 3) -> tuple[str, ...]:
-        """The layers that lose most and more than a little, as words: "conv2d (12.3 dB)"."""
-        return tuple(str(layer) for layer in self.layers[:limit] if layer.snr_db < POOR_DB)
+        """What loses most and more than a little, as words: "conv2d (12.3 dB)"; an int8 input first, if it does."""
+        told = [str(layer) for layer in self.layers[:limit] if layer.snr_db < POOR_DB]
+        if self.input_snr_db < POOR_DB:
+            told.insert(0, f"the int8 input itself ({self.input_snr_db:.1f} dB, --io float spares it)")
+        return tuple(told)
 
     def to_keep(self) -> tuple[str, ...]:
         """Names of the fewest of the worst layers to keep in float for an answer that is not poor; () for none."""
@@ -80,4 +85,4 @@ def find_layers(child: Child, doing: str, saved_model: Path, representative: Pat
     """
     answer = child.ask("sensitivity", doing, saved_model=str(saved_model), representative=str(representative))
     layers = tuple(LayerLoss(**{**entry, "operators": tuple(entry["operators"])}) for entry in answer["layers"])
-    return Loss(snr_db=answer["snr_db"], layers=layers)
+    return Loss(snr_db=answer["snr_db"], layers=layers, input_snr_db=answer["input_snr_db"])

@@ -25,8 +25,9 @@ def measure(calibrated: Calibrated, samples: Mapping[str, np.ndarray], kept: int
         kept: For how many layers, the worst first, to tell what keeping them in float brings.
 
     Returns:
-        "snr_db" of the whole int8 file, and "layers", each with "layer", "operators", "snr_db" and "share"; the first
-        `kept` also with "kept_snr_db", with it and all before it in float.
+        "snr_db" of the whole int8 file, "input_snr_db" with all layers in float behind an int8 input, and "layers",
+        each with "layer", "operators", "snr_db" and "share"; the first `kept` also with "kept_snr_db", with it and all
+        before it in float.
     """
     reference = answers(calibrated.content, samples)
 
@@ -49,7 +50,8 @@ def measure(calibrated: Calibrated, samples: Mapping[str, np.ndarray], kept: int
                 "kept_snr_db": decibels(noise(before)) if len(layers) < kept else None,
             }
         )
-    return {"snr_db": decibels(noise(())), "layers": layers}
+    behind = noise_share(reference, answers(calibrated.content, as_int8(samples)))
+    return {"snr_db": decibels(noise(())), "input_snr_db": decibels(behind), "layers": layers}
 
 
 def _operators(calibrated: Calibrated, layer: str, *, others: bool = False) -> list[Operator]:
@@ -70,6 +72,17 @@ def answers(content: bytes, samples: Mapping[str, np.ndarray]) -> dict[str, np.n
         for name, values in runner(**{name: array[index : index + 1] for name, array in samples.items()}).items():
             found.setdefault(name, []).append(np.array(values, np.float32))
     return {name: np.concatenate(parts) for name, parts in found.items()}
+
+
+def as_int8(samples: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Samples as they are left by an int8 input, which has one scale for all its values; integers stay as they are."""
+    rounded = {}
+    for name, array in samples.items():
+        low, high = min(float(array.min()), 0.0), max(float(array.max()), 0.0)
+        scale = (high - low) / 255 or 1.0
+        floating = array.dtype.kind == "f"
+        rounded[name] = (np.rint(array / scale) * scale).astype(array.dtype) if floating else array
+    return rounded
 
 
 def noise_share(reference: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> float:

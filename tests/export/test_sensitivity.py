@@ -186,3 +186,30 @@ def test_an_export_that_int8_destroys_passes_with_those_layers_in_float(
     assert bundle.manifest["keep_float"] == list(kept)
     assert bundle.parity["drop"] <= 1
     assert bundle.manifest["input"]["dtype"] == "int8"
+
+
+def test_an_input_of_unlike_columns_is_told_and_float_edges_spare_it(keras: Any, lowered: Any, child: Child) -> None:
+    """The normalisation is in the graph, behind an input with one scale for columns of thousands and of thousandths."""
+    layers = keras.layers
+    spread = np.array([1000.0, 0.01, 1.0, 0.1])
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            layers.Normalization(mean=np.zeros(4), variance=spread**2, name="scaling"),
+            layers.Dense(8, activation="tanh", name="hidden"),
+            layers.Dense(3, activation="softmax", name="answer"),
+        ],
+        name="unlike",
+    )
+    kernel, bias = model.get_layer("answer").get_weights()
+    model.get_layer("answer").set_weights([kernel * 4, bias])
+    samples = (np.random.default_rng(3).normal(size=(80, 4)) * spread).astype(np.float32)
+    folder = lowered(model, samples)
+    loss = find_layers(child, "unlike", folder / "saved", folder / "samples")
+    assert loss.input_snr_db < 10
+    assert loss.worst()[0].startswith("the int8 input itself (")
+    assert loss.worst()[1].startswith("scaling (")
+    _, destroyed = convert(child, folder, io="int8", keep_float=["scaling"])
+    _, spared = convert(child, folder, io="float", keep_float=["scaling"])
+    assert agreement(model, destroyed, samples) < 0.9
+    assert agreement(model, spared, samples) >= 0.95
