@@ -17,7 +17,8 @@
 namespace {
 
 alignas(16) ZOO_ARENA_PLACE uint8_t arena[ZOO_ARENA_BYTES];
-alignas(ZooResolver) uint8_t resolver_place[sizeof(ZooResolver)];
+ZooResolver resolver;
+bool added = false;
 alignas(tflite::MicroInterpreter) uint8_t interpreter_place[sizeof(tflite::MicroInterpreter)];
 tflite::MicroInterpreter* interpreter = nullptr;
 bool ready = false;
@@ -142,10 +143,10 @@ int zoo_init(void) {
   interpreter = nullptr;
   const tflite::Model* model = tflite::GetModel(zoo_model_data);
   if (model->version() != ZOO_SCHEMA_VERSION) return ZOO_BAD_MODEL;
-  ZooResolver* resolver = new (resolver_place) ZooResolver();
-  if (zoo_add_operators(*resolver) != kTfLiteOk) return ZOO_BAD_MODEL;
+  if (!added && zoo_add_operators(resolver) != kTfLiteOk) return ZOO_BAD_MODEL;
+  added = true;
   tflite::MicroInterpreter* made =
-      new (interpreter_place) tflite::MicroInterpreter(model, *resolver, arena, sizeof(arena));
+      new (interpreter_place) tflite::MicroInterpreter(model, resolver, arena, sizeof(arena));
   if (made->AllocateTensors() != kTfLiteOk) return ZOO_NO_MEMORY;
   interpreter = made;
   if (!is_ours()) {

@@ -68,11 +68,12 @@ def test_a_table_row_is_pushed_run_and_answered_once(tmp_path: Path, fake: Path)
     program = build(folder, DRIVE, fake=fake, whole=True)
     environment = script(tmp_path, [given], [OUT], outputs([-128, 64, 0], [127, 0, 0]))
     words = (
-        f"ready run init ready run {push([1, 2])} ready run ready run {push([0.5, -1])} {push([np.nan, 1])} ready arena"
+        f"ready run init init ready run {push([1, 2])} ready run ready run "
+        f"{push([0.5, -1])} {push([np.nan, 1])} ready arena"
     )
     told, log = drive(program, words, environment)
     assert told == [
-        *("ready 0", "run 1", "init 0", "ready 0", "run 5", "push 0", "ready 1"),
+        *("ready 0", "run 1", "init 0", "init 0", "ready 0", "run 5", "push 0", "ready 1"),
         "run 0 1 0 0.75 0.5",
         *("ready 0", "run 5", "push 0", "push 4", "ready 0", "arena 4096"),
     ]

@@ -30,7 +30,7 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddWhile() { return Count(); }
 
  private:
-  void operator delete(void*) {}  // as there: nothing of it is ever deleted
+  void operator delete(void*) {}  // as there: it cannot be deleted, nor made with new
   TfLiteStatus Count() { return ++count_ <= tOpCount ? kTfLiteOk : kTfLiteError; }
   unsigned int count_ = 0;
 };
