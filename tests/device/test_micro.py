@@ -56,6 +56,10 @@ def series_run(tmp_path_factory: pytest.TempPathFactory, keras: Any) -> Callable
         layers = keras.layers
         recurrent = {"lstm": layers.LSTM, "gru": layers.GRU}[cell](8)
         model = keras.Sequential([keras.Input((12, 3)), recurrent, layers.Dense(3, activation="softmax")])
+        if cell == "lstm":  # remembers for long: state that is left over from the sequence before is seen
+            kernel, inner, bias = recurrent.get_weights()
+            bias[8:16] = 6.0
+            recurrent.set_weights([kernel, inner, bias])
         model.compile(keras.optimizers.Adam(0.03), "sparse_categorical_crossentropy")
         model.fit(preprocessing.apply([step], raw), targets, batch_size=32, epochs=6, verbose=0)
         content = contract((12, 3), "multiclass", ["a", "b", "c"], [step])
@@ -170,6 +174,17 @@ def test_sequences_go_through_the_program_and_the_kernels(
         series_run(cell), quantize=mode, streaming=streaming, out=tmp_path / "b", max_drop=100.0, child=child
     )
     assert "4 of 4 golden samples agree" in selftest(bundle.path, python, fake, tmp_path)
+
+
+@needs_compiler
+@pytest.mark.parametrize("mode", ["int8", "float32"])
+def test_the_self_test_finds_state_that_was_not_cleared(tmp_path, python, fake, series_run, child, monkeypatch, mode):
+    bundle = export_model(series_run("lstm"), quantize=mode, max_drop=100.0, out=tmp_path / "b", child=child)
+    assert bundle.manifest["form"] == "fused"
+    read = runner.read_contract
+    monkeypatch.setattr(runner, "read_contract", lambda folder: {**read(folder), "state": "none"})
+    with pytest.raises(AssertionError, match=r"[0-2] of 4 golden samples agree"):
+        selftest(bundle.path, python, fake, tmp_path)
 
 
 @needs_compiler

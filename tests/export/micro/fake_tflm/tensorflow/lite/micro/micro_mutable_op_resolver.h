@@ -30,7 +30,7 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddWhile() { return Count(); }
 
  private:
-  void operator delete(void*) {}  // as there: it cannot be deleted, nor made with new
+  void operator delete(void*) {}  // stricter than there, where it is public: no new, no delete
   TfLiteStatus Count() { return ++count_ <= tOpCount ? kTfLiteOk : kTfLiteError; }
   unsigned int count_ = 0;
 };
