@@ -9,8 +9,11 @@ from typing import Any
 from zoo.errors import UsageError
 from zoo.registry import suggest
 
-GOLDEN_STEPS = 4
-"""Quantization steps by which another runtime may differ on the same file (LiteRT and tflite-micro do)."""
+GOLDEN_STEPS = 8
+"""Quantization steps by which another runtime may differ on the same int8 file, beside the difference of one's kernels.
+
+Twice what was met: four, an LSTM on tflite-micro.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +27,7 @@ class Preset:
         min_agreement: Smallest share of samples with the same answer (R2 between the two for regression).
         golden_tolerance: As `max_error`, for replaying the file on another runtime; quantized outputs are measured in
             steps instead.
-        golden_steps: Quantization steps by which another runtime may differ on the same file.
+        golden_steps: As `GOLDEN_STEPS`, of this mode.
         representative: Whether the converter needs samples.
         edges: What the file's inputs and outputs may be, the default first: an integer type, or "float".
     """
@@ -63,7 +66,7 @@ PRESETS: Mapping[str, Preset] = {
             help="all in int8, input and output too, for micro-controllers and accelerators",
             max_drop=1.0,
             min_agreement=0.95,
-            golden_tolerance=3e-2,  # of float edges: GOLDEN_STEPS of 1/255 each, with room for a range of both signs
+            golden_tolerance=3e-2,  # of float edges: GOLDEN_STEPS of 1/255 each
             representative=True,
             edges=("int8", "uint8", "float"),
         ),
@@ -72,7 +75,8 @@ PRESETS: Mapping[str, Preset] = {
             help="weights in int8, activations in int16: near float's accuracy in integers, slower than int8",
             max_drop=1.0,
             min_agreement=0.99,
-            golden_tolerance=1e-3,
+            golden_tolerance=2e-3,
+            golden_steps=64,  # of 1/32,768 each: 19 were met, a recurrent step whose error adds up on tflite-micro
             representative=True,
             edges=("int16", "float"),
         ),
