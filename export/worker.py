@@ -46,6 +46,7 @@ def convert(
     Returns:
         "ops": operator name to count.
     """
+    from export.biases import add_biases
     from export.operators import count_operators, refused
 
     if keep_float and mode != "int8":
@@ -57,7 +58,7 @@ def convert(
         raise
     except Exception as error:  # the converter raises ConverterError, ValueError, RuntimeError and more
         raise ModelError(f"the TFLite converter refuses it: {_reason(str(error))}") from error
-    Path(out).write_bytes(content)
+    Path(out).write_bytes(add_biases(content))
     ops = count_operators(Path(out))
     if names := refused(ops):
         raise ModelError(
