@@ -36,6 +36,10 @@ class Attempt(Protocol):
     def failed(self) -> Sequence[str]:
         """The gates that it missed, a sentence each."""
 
+    @property
+    def keep_float(self) -> Sequence[str]:
+        """The layers that stay in float in an int8 file."""
+
 
 Tried = TypeVar("Tried", bound=Attempt)
 
@@ -54,7 +58,8 @@ class Rung:
         metric_after: Of the file.
         drop: In points, percent of the metric for errors; of several outputs, the largest.
         agreement: Share of samples with the same answer; of several outputs, the smallest.
-        worst_layers: What loses most, the worst first, where that was asked.
+        keep_float: Layers that stay in float, without which the mode would not do.
+        worst_layers: What loses most in the mode, the worst first, where that was asked.
         note: Why the layers could not be told.
     """
 
@@ -67,11 +72,12 @@ class Rung:
     metric_after: float | None = None
     drop: float | None = None
     agreement: float | None = None
+    keep_float: tuple[str, ...] = ()
     worst_layers: tuple[str, ...] = ()
     note: str | None = None
 
     def __str__(self) -> str:
-        told = [self.mode]
+        told = [f"{self.mode} with {', '.join(self.keep_float)} in float" if self.keep_float else self.mode]
         if self.bytes is not None:
             told.append(f"{self.bytes:,} bytes")
         if self.metric is not None:
@@ -160,6 +166,7 @@ def _judged(preset: Preset, tried: Attempt, **layers: Any) -> Rung:
         bytes=tried.bytes,
         **{key: told[key] for key in ("metric", "metric_before", "metric_after", "agreement")},
         drop=max(drops, default=None),
+        keep_float=tuple(tried.keep_float),
         **layers,
     )
 
@@ -177,8 +184,8 @@ def _explained(
 
 
 def lost_more_than_a_little(tried: Attempt) -> bool:
-    """Whether a file is worth an explanation: it missed a gate, or more than one sample has become worse."""
-    if tried.failed:
+    """Whether a file is worth an explanation: it missed a gate, needs floats, or more than one sample is worse."""
+    if tried.failed or tried.keep_float:
         return True
     return any(
         (parity.changed is None or parity.changed > 1)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ class Tried:
     bytes: int
     comparisons: Mapping[str, Parity]
     failed: tuple[str, ...] = field(default=())
+    keep_float: tuple[str, ...] = ()
 
 
 def tried(size: int, drop: float = 0.0, *, failed: tuple[str, ...] = (), agreement: float = 1.0, **given: Any) -> Tried:
@@ -133,6 +134,15 @@ def test_layers_that_cannot_be_told_do_not_hide_the_rung() -> None:
     ladder = climb(LADDER, outcome({**GOOD, "int8": tried(10, 8.0, failed=("lost",))}), explain=explain)
     assert ladder.report()[0]["note"] == "no intermediate tensors"
     assert ladder.rungs[0].status == "failed"
+
+
+def test_layers_that_stay_in_float_are_told_with_what_is_lost_without() -> None:
+    partly = replace(GOOD["int8"], keep_float=("stretch", "shrink"))
+    ladder = climb(LADDER, outcome({**GOOD, "int8": partly}), explain=lambda preset, attempt: ["stretch (-3.9 dB)"])
+    assert ladder.report()[0]["keep_float"] == ("stretch", "shrink")
+    assert str(ladder.rungs[0]).startswith("int8 with stretch, shrink in float, 30,000 bytes")
+    assert "most is lost in stretch (-3.9 dB)" in str(ladder.rungs[0])
+    assert ladder.best()[1] is partly
 
 
 def test_of_several_outputs_the_worst_counts() -> None:
