@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +194,18 @@ def test_samples_of_a_model_in_memory_calibrate_from_all_classes_where_they_are_
     counts = np.unique(source.calibration["input"][:, 0], return_counts=True)[1]
     assert len(counts) == 3
     assert counts.min() > 100
+
+
+@pytest.mark.parametrize(
+    ("io", "dtype", "scale"), [("uint8", "uint8", {"scale": 1.0, "zero_point": 0}), ("float", "float32", None)]
+)
+def test_a_bundle_has_the_edges_it_was_asked_for_and_passes_its_own_self_test(
+    image_run: runs.Run, child: Child, tmp_path: Path, io: str, dtype: str, scale: Any
+) -> None:
+    bundle = export.export_model(image_run, quantize="int8", io=io, out=tmp_path / "a bundle", child=child)
+    assert (bundle.manifest["io"], bundle.manifest["input"]["dtype"]) == (io, dtype)
+    assert bundle.manifest["input"]["quantization"] == scale
+    assert bundle.manifest["output"]["dtype"] == dtype
+    command = [sys.executable, str(bundle.path / "predict.py"), "--self-test"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
