@@ -1,19 +1,22 @@
 """A bundle, run by its own predict.py where there is numpy and a TFLite runtime, and nothing else."""
 
 import json
+import platform
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
 
-from export import export_model, verify
+from export import benchmark, export_model, verify
+from tests.device.conftest import REFUSED, package
+from zoo.errors import UsageError
 from zoo.inference import Predictor
 from zoo.runs import read_npz
 
 pytestmark = pytest.mark.device
 
-MODES = ["float32", "float16", "dynamic", "int8"]
+MODES = ["float32", "float16", "int8", "int16x8"]  # these models are too small for dynamic to change anything
 
 
 @pytest.fixture(scope="session")
@@ -47,12 +50,18 @@ def test_the_environment_holds_numpy_and_the_runtime_only(runtime):
     names = set(subprocess.check_output([str(runtime.python), "-c", program], text=True).split())
     numpy_version = "import numpy; print(numpy.__version__)"
     version = subprocess.check_output([str(runtime.python), "-c", numpy_version], text=True)
-    if runtime.name == "tflite-runtime":
+    if package(runtime) == "tflite-runtime":
         assert names == {"numpy", "tflite-runtime"}
         assert version.startswith("1.")
     else:
-        assert {"numpy", "ai-edge-litert"} < names
+        assert {"numpy", {"litert": "ai-edge-litert"}.get(runtime.name, "tflite_micro")} < names
         assert names.isdisjoint({"tensorflow", "keras", "keras-deploy-zoo", "pillow", "pandas", "scikit-learn"})
+
+
+def test_the_board_is_another_processor_and_the_others_are_this_one(runtime):
+    program = "import platform; print(platform.machine())"
+    machine = subprocess.check_output([str(runtime.python), "-E", "-s", "-c", program], text=True).strip()
+    assert machine == ("aarch64" if runtime.name == "arm" else platform.machine())
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -61,7 +70,11 @@ def test_a_bundle_answers_there_as_it_does_here(runtime, bundles, tmp_path, mode
     bundle = bundles(model, mode)
     tested = run_alone(runtime, bundle, "--self-test", "--json", cwd=tmp_path)
     found = json.loads(tested.stdout)
-    assert (tested.returncode, found["ok"], found["runtime"]) == (0, True, runtime.name), tested.stderr
+    if (runtime.name, mode) in REFUSED:
+        assert (tested.returncode, found["exit_code"]) == (4, 4)
+        assert "is refused by tflite-micro: tflite-micro has no " in found["error"]
+        return
+    assert (tested.returncode, found["ok"], found["runtime"]) == (0, True, package(runtime)), tested.stderr
 
     samples = bundles.samples[model][:20]
     np.save(tmp_path / "samples.npy", samples)
@@ -105,4 +118,16 @@ def test_a_flipped_byte_is_found_there(runtime, bundles, tmp_path):
 
 def test_zoo_verify_uses_the_runtime(runtime, bundles):
     found = verify(bundles("image", "int8"), runtime.name)
-    assert (found.ok, found.runtime) == (True, runtime.name), found.problem
+    assert (found.status, found.runtime) == ("pass", runtime.name), found.problem
+
+
+def test_zoo_bench_uses_the_runtime(runtime, bundles):
+    bundle = bundles("image", "int8")
+    if runtime.name == "arm":
+        with pytest.raises(UsageError, match="emulated"):
+            benchmark(bundle, runtime="arm")
+        return
+    whole, alone = benchmark([bundle, bundle / "model.tflite"], runtime=runtime.name)
+    assert whole.runtime == alone.runtime == runtime.name
+    assert 0 < whole.p50_us <= whole.p99_us
+    assert 0 < alone.p50_us <= alone.p99_us
