@@ -32,7 +32,8 @@ Targets: Packages
 Signed-By: {keyring}
 
 """
-# The hooks of this system would clean its own caches, and its preferences are not for another architecture.
+# The hooks of this system would clean its own caches, its preferences are not for another architecture, and it may
+# trust archives without a signature.
 _CONFIGURATION = """#clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;
@@ -41,6 +42,9 @@ APT::Architecture "{native}";
 APT::Architectures {{ {architectures} }};
 APT::Sandbox::User "root";
 APT::Update::Error-Mode "any";
+APT::Get::AllowUnauthenticated "false";
+Acquire::AllowInsecureRepositories "false";
+Acquire::AllowWeakRepositories "false";
 Acquire::Languages "none";
 Acquire::Retries "2";
 Acquire::http::Timeout "20";

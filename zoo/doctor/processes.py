@@ -41,7 +41,8 @@ def run(
 
 
 def _reason(error: subprocess.CalledProcessError) -> str:
-    """The last line that is an error by pip ("ERROR: ...") or apt ("E: ..."), else the last line there is."""
+    """What apt says first ("E: ...") or pip last ("ERROR: ..."), else the last line there is."""
     lines = [line for line in error.stderr.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith(("ERROR", "E: "))]
-    return str((errors or lines or [f"exit code {error.returncode}"])[-1])
+    apt, pip = ([line for line in lines if line.startswith(start)] for start in ("E: ", "ERROR"))
+    chosen = apt[:1] or pip[-1:] or lines[-1:] or [f"exit code {error.returncode}"]
+    return " ".join(str(chosen[0]).split())[:300]
