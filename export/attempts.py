@@ -19,6 +19,7 @@ from export.representative import calibration_inputs
 from export.sensitivity import Loss, find_layers
 from export.signature import Arrays, Signature
 from export.source import Source
+from export.unused import clear_unused
 from export.worker import load_arrays, save_arrays
 from zoo.errors import ModelError, UsageError
 
@@ -180,7 +181,7 @@ class Attempts:
             "state": "reset per sequence" if remembers else "none",
             "stream": stream,
         }
-        model.write_bytes(write_metadata(model.read_bytes(), known, name=self._source.name))
+        model.write_bytes(write_metadata(clear_unused(model.read_bytes()), known, name=self._source.name))
         edges, outputs = self._replay("run", model, {"stream": stream} if stream else {})
         if stream is not None:
             stream = with_quantization(stream, edges)

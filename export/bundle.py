@@ -136,6 +136,7 @@ def fill(
     """
     if model.is_dir():
         shutil.copytree(model, folder, dirs_exist_ok=True)
+        shutil.copyfile(str(preprocessing.__file__), folder / Path(str(preprocessing.__file__)).name)
     else:
         shutil.copyfile(model, folder / runs.BUNDLE_MODEL)
         shutil.copyfile(str(device.__file__), folder / runs.PREDICT)

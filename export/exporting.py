@@ -20,6 +20,7 @@ from export.options import TARGETS, Options
 from export.pipeline import Export
 from export.quantization import choose_edges
 from export.source import Source
+from export.targets import find_target
 from zoo import runs
 from zoo.errors import ResourceError, UsageError
 from zoo.settings import quiet_tensorflow
@@ -110,6 +111,7 @@ def export_model(
         keep_failed=keep_failed,
     )
     tell = on_event or (lambda _message: None)
+    place = find_target(options, tell)
     given = _given(source, representative=representative, evaluate=evaluate, preprocessing=preprocessing)
     if isinstance(source, (str, Path)):
         source = sources.locate(source, Path(root))
@@ -127,7 +129,7 @@ def export_model(
             if isinstance(source, runs.Run) and source.manifest.status != "finished":
                 tell(f"the run is {source.manifest.status}: its best weights so far are exported")
             opened = sources.from_data(source, data, data_options or {}, tell) if data else _open(source, given)
-            return Export(opened, options, worker, Path(scratch), tell).run()
+            return Export(opened, options, place, worker, Path(scratch), tell).run()
     except OSError as error:
         where = error.filename or tempfile.gettempdir()
         raise ResourceError(f"{where} cannot be written or read: {error.strerror or error}; free the disk") from error

@@ -19,7 +19,7 @@ from export.manifest import describe_bundle
 from export.options import Options
 from export.parity import is_chance
 from export.source import Source, random_samples
-from export.targets import find_target
+from export.targets import Target
 from zoo import runs
 from zoo.errors import GateError, ModelError, UsageError
 
@@ -33,14 +33,17 @@ class Export:
     Args:
         source: What is exported.
         options: How.
+        target: Where it is to run.
         child: The process that converts and runs files.
         scratch: An empty folder, removed afterwards.
         tell: Told what happens, a line each.
     """
 
-    def __init__(self, source: Source, options: Options, child: Child, scratch: Path, tell: OnEvent) -> None:
+    def __init__(
+        self, source: Source, options: Options, target: Target, child: Child, scratch: Path, tell: OnEvent
+    ) -> None:
         self._source, self._options, self._child, self._scratch, self._tell = source, options, child, scratch, tell
-        self._target = find_target(options, tell)
+        self._target = target
         self._rungs: list[dict[str, Any]] | None = None
         bundles.check_target(self._path(options.quantize))
 
@@ -53,6 +56,7 @@ class Export:
             GateError: It is not good enough, or over a budget.
         """
         refuse_stateful(self._source.model)
+        self._target.accept(self._source.contract, self._source.name)
         raw, compared = self._compared()
         attempts = Attempts(self._source, self._options, self._child, self._scratch, compared, self._tell)
         attempt = self._climb(attempts) if self._options.automatic else attempts.best(self._options.preset)

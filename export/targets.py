@@ -11,6 +11,7 @@ import numpy as np
 from export import micro
 from export.options import Options
 from export.quantization import Preset
+from export.verification import interpreter_of, verify
 from zoo.errors import GateError, UsageError
 
 MICRO_MODES = ("float32", "int8", "int16x8")
@@ -42,6 +43,17 @@ class Target:
         if options.max_arena is not None and not options.micro:
             raise UsageError("the tensor arena is measured for micro-controllers only; add --target micro")
 
+    def accept(self, contract: Mapping[str, Any], name: str) -> None:
+        """Refuses, before any time is spent, a model whose inputs the target cannot prepare.
+
+        Args:
+            contract: Of the source.
+            name: For messages.
+
+        Raises:
+            ModelError: Says what cannot be prepared.
+        """
+
     def runs(self, preset: Preset) -> bool:  # noqa: ARG002
         """Whether the target runs files of a mode."""
         return True
@@ -70,8 +82,6 @@ class Target:
             GateError: It does not run there, or answers otherwise.
             UsageError: A runtime is not installed.
         """
-        from export.verification import verify
-
         for runtime in self.runtimes:
             self._tell(f"replaying the golden samples on {runtime}")
             found = verify(folder, runtime)
@@ -86,11 +96,21 @@ class MicroTarget(Target):
 
     def __init__(self, options: Options, tell: Callable[[str], None]) -> None:
         super().__init__(options, tell)
-        self._arena = 0
+        self._arena: micro.Arena | int = 0
         if not options.automatic and not self.runs(options.preset):
             raise UsageError(
                 f"--target micro runs {', '.join(MICRO_MODES)}, not {options.quantize}; use --quantize int8"
             )
+
+    def accept(self, contract: Mapping[str, Any], name: str) -> None:
+        """Refuses a preprocessing step without C.
+
+        Raises:
+            ModelError: Names it.
+            UsageError: tflite-micro is not installed.
+        """
+        micro.check_contract(contract, name)
+        interpreter_of("tflite-micro")
 
     def runs(self, preset: Preset) -> bool:
         """Whether tflite-micro runs files of a mode."""
@@ -105,9 +125,9 @@ class MicroTarget(Target):
         """
         micro.check_operators(model, name)
         self._tell("measuring the tensor arena with tflite-micro on this host")
-        self._arena = micro.measure_arena(model).bytes
-        micro.check_budget(size, self._arena, self._options.max_flash, self._options.max_arena)
-        return {"flash": {"model": size}, "arena": {"host": self._arena}}
+        self._arena = micro.measure_arena(model)
+        micro.check_budget(size, self._arena.bytes, self._options.max_flash, self._options.max_arena)
+        return {"flash": {"model": size}, "arena": {"host": self._arena.bytes}}
 
     def write(self, folder: Path, model: Path, content: Mapping[str, Any], golden: Mapping[str, np.ndarray]) -> None:
         """Adds micro/, the program for the board."""

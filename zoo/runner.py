@@ -81,6 +81,10 @@ class Port:
                 raise DataError(f"input {self.name!r} takes {limits.min} to {limits.max}; the samples go beyond")
         return samples.astype(self.dtype)
 
+    def example(self, values: np.ndarray) -> np.ndarray:
+        """Values of 0 to 1 in the file's own type: an integer one that is not quantized has 0 only."""
+        return self.quantise(np.floor(values) if self.quantization is None and self.dtype.kind in "iu" else values)
+
     def dequantise(self, values: np.ndarray) -> np.ndarray:
         """Values of the file as float32."""
         if self.quantization is None:
@@ -204,7 +208,7 @@ class TFLiteModel:
         """One sample for `invoke`: random numbers of 0 to 1, the first id of an integer input."""
         generator = np.random.default_rng(0)
         return {
-            name: port.quantise(_within(port, generator.uniform(0, 1, (1, *port.shape)).astype(np.float32)))
+            name: port.example(generator.uniform(0, 1, (1, *port.shape)).astype(np.float32))
             for name, port in self.inputs.items()
         }
 
@@ -292,11 +296,6 @@ def _named(entries: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]
 
 def _joined(parts: Sequence[np.ndarray], port: Port) -> np.ndarray:
     return np.concatenate(parts) if parts else np.zeros((0, *port.shape), port.dtype)
-
-
-def _within(port: Port, values: np.ndarray) -> np.ndarray:
-    """Values of 0 to 1 as a port can take them: an integer one that is not quantized has 0 only."""
-    return np.floor(values) if port.quantization is None and port.dtype.kind in "iu" else values
 
 
 def _quantization(details: Mapping[str, Any]) -> tuple[float, int] | None:

@@ -169,14 +169,14 @@ class SteppedModel(TFLiteModel):
         """Random numbers of 0 to 1 for `invoke`."""
         steps = 1 if self._one_step else self.steps
         values = np.random.default_rng(0).uniform(0, 1, (steps, *self.input.shape)).astype(np.float32)
-        return {self.input.name: self.input.quantise(values)}
+        return {self.input.name: self.input.example(values)}
 
 
 class Stream:
     """A model over a series, fed with raw samples one at a time.
 
-    A file that is one time step answers each sample, and forgets after `reset_after` of them, as in training; any other
-    answers whenever its window is full, each `hop` samples.
+    A file that is one time step forgets after `reset_after` samples, as in training; exported with --streaming it
+    answers each of them, else the last. Any other file answers whenever its window is full, each `hop` samples.
 
     Args:
         model: Of `open_model`.
@@ -201,6 +201,7 @@ class Stream:
         self._window = int(stream["steps"])
         self._hop = int(stream.get("hop") or self._window)
         self._reset_after = int(stream.get("reset_after") or 0)
+        self._last_only = stream["answer"] == "last" and not stream["streaming"]
         self.sample_shape = tuple(int(size) for size in stream["sample_shape"])
         self._buffer: list[np.ndarray] = []
         self.reset()
@@ -231,13 +232,13 @@ class Stream:
             if self._reset_after and self._seen == self._reset_after:
                 self.reset()
             self._seen += 1
-            return self._model.push(prepared)
-        self._buffer.append(prepared)
-        if len(self._buffer) < self._window:
+            answer = self._model.push(prepared)
+            return None if self._last_only and self._seen < self._window else answer
+        self._buffer = [*self._buffer, prepared][-self._window :]
+        self._seen += 1
+        if self._seen < self._window or (self._seen - self._window) % self._hop:
             return None
-        answer = self._model.predict(np.stack(self._buffer)[None])[0]
-        self._buffer = self._buffer[self._hop :]
-        return np.asarray(answer)
+        return np.asarray(self._model.predict(np.stack(self._buffer)[None])[0])
 
 
 def read_samples(paths: Sequence[str], shape: tuple[int, ...]) -> Iterator[np.ndarray]:

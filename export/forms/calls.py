@@ -110,6 +110,11 @@ def plain_loop(layer: Any, *, unroll: bool) -> Loop:
 
     def loop(sequences: Any, initial_state: Any, mask: Any = None, training: bool = False) -> Any:
         own, layer.unroll = layer.unroll, unroll or layer.unroll
+        if layer.unroll and len(sequences.shape) == 3:
+            # a constant that both directions share makes the int8 converter of TensorFlow 2.21 choose by chance which
+            # operators stay in float: each layer gets zeros of its own
+            nothing = 0.0 * sequences[:, 0, :1]
+            initial_state = keras.tree.map_structure(lambda state: state + nothing, initial_state)
         try:
             if isinstance(layer, (keras.layers.LSTM, keras.layers.GRU)):
                 return keras.layers.RNN.inner_loop(layer, sequences, initial_state, mask, training)

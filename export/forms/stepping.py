@@ -143,7 +143,7 @@ def why_not_stepped(model: Any, signature: Signature, calls: Sequence[RecurrentC
     """Why a model cannot run one step at a time; empty where it can."""
     if not calls:
         return "it has no recurrent layer"
-    if not signature.single or len(signature.inputs[0].shape) < 2:
+    if not signature.single or not signature.inputs[0].shape:
         return "only one sequence in and one answer out can go step by step"
     for call in calls:
         if reason := _why_not(call):

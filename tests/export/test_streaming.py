@@ -1,0 +1,151 @@
+"""Series fed sample by sample: what predict.py answers, and what it says of bad ones."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import export
+from export.child import Child
+from tests.export.conftest import contract, write_run
+from tests.export.test_recurrent import sequence_run
+from zoo import preprocessing, runs
+from zoo.errors import GateError
+
+
+def stream(bundle: export.Bundle, *words: object, given: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-E", "-s", str(bundle.path / "predict.py"), "--stream", *map(str, words)]
+    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture(scope="module")
+def stepped(keras: Any, child: Child, tmp_path_factory: pytest.TempPathFactory) -> export.Bundle:
+    """A GRU in int8: one time step a call, the state carried by whoever calls."""
+    run = sequence_run(keras, tmp_path_factory.mktemp("a sensor"), "gru")
+    return export.export_model(run, quantize="int8", streaming=True, child=child)
+
+
+@pytest.fixture(scope="module")
+def windowed(keras: Any, child: Child, tmp_path_factory: pytest.TempPathFactory) -> export.Bundle:
+    """A convolution over windows of 8 samples of three unlike channels, one every 4 samples."""
+    layers = keras.layers
+    generator = np.random.default_rng(2)
+    raw = generator.normal(size=(60, 8, 3)) * [1.0, 50.0, 0.01] + [0.0, 500.0, 1.0]
+    step = preprocessing.fit_standardise(raw)
+    model = keras.Sequential([keras.Input((8, 3)), layers.Conv1D(4, 3), layers.Flatten(), layers.Dense(2)])
+    content = contract((8, 3), "regression", ["a", "b"], [step])
+    content["input"]["hop"] = 4
+    targets = model.predict(preprocessing.apply([step], raw), verbose=0)
+    run = write_run(tmp_path_factory.mktemp("windows"), "windows", model, content, raw, targets)
+    return export.export_model(run, child=child)
+
+
+def test_a_step_file_answers_every_sample_and_forgets_after_a_sequence(stepped: export.Bundle, tmp_path: Path) -> None:
+    golden = runs.read_npz(stepped.path / "golden.npz")
+    np.save(tmp_path / "two sequences.npy", golden["samples"][:2].reshape(24, 3))
+    found = json.loads(stream(stepped, "--json", tmp_path / "two sequences.npy").stdout)["predictions"]
+    labels = stepped.manifest["output"]["labels"]
+    assert [answer["sample"] for answer in found] == list(range(1, 25))
+    assert [found[at]["label"] for at in (11, 23)] == [labels[at] for at in golden["outputs"][:2].argmax(axis=1)]
+    assert stepped.manifest["stream"]["reset_after"] == 12
+
+
+def test_a_step_file_that_is_no_stream_answers_at_the_end_of_each_sequence(
+    keras: Any, child: Child, tmp_path: Path
+) -> None:
+    bundle = export.export_model(sequence_run(keras, tmp_path, "gru"), quantize="int16x8", child=child)
+    np.save(tmp_path / "series.npy", runs.read_npz(bundle.path / "golden.npz")["samples"][:2].reshape(24, 3))
+    found = json.loads(stream(bundle, "--json", tmp_path / "series.npy").stdout)["predictions"]
+    assert [answer["sample"] for answer in found] == [12, 24]
+
+
+def test_lines_on_standard_input_are_samples(stepped: export.Bundle) -> None:
+    lines = "x,y,z\n" + "0.5,-1,2\n\n1,1,1\n"
+    told = stream(stepped, "-", given=lines)
+    assert told.returncode == 0, told.stderr
+    assert [line.split("\t")[0] for line in told.stdout.splitlines()] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "part"),
+    [
+        ("1,2\n", "line 1 has 2 numbers; a sample is (3,)"),
+        ("1,2,3\n1,x,3\n", "line 2: could not convert string to float"),
+        ("1,2,3\n1,nan,3\n", "line 2 holds NaN or infinite values"),
+    ],
+)
+def test_a_line_that_is_no_sample_is_named(stepped: export.Bundle, lines: str, part: str) -> None:
+    told = stream(stepped, "-", given=lines)
+    assert (told.returncode, part in told.stderr, len(told.stderr.splitlines())) == (3, True, 1), told.stderr
+
+
+def test_a_model_over_windows_answers_each_hop_from_raw_samples(windowed: export.Bundle, tmp_path: Path) -> None:
+    golden = runs.read_npz(windowed.path / "golden.npz")["samples"]
+    series = np.concatenate([golden[0], golden[1], golden[2]])  # 24 samples: windows end at 8, 12, 16, 20 and 24
+    np.save(tmp_path / "series.npy", series)
+    found = json.loads(stream(windowed, "--json", tmp_path / "series.npy").stdout)["predictions"]
+    assert [answer["sample"] for answer in found] == [8, 12, 16, 20, 24]
+    windows = np.stack([series[end - 8 : end] for end in (8, 12, 16, 20, 24)])
+    np.save(tmp_path / "windows.npy", windows)
+    command = [sys.executable, str(windowed.path / "predict.py"), "--json", str(tmp_path / "windows.npy")]
+    whole = json.loads(subprocess.check_output(command, text=True))["predictions"]
+    for one, other in zip(found, whole, strict=True):
+        assert one["values"] == pytest.approx(other["values"], rel=1e-5)
+
+
+def test_too_few_samples_and_models_without_a_series_are_refused(
+    windowed: export.Bundle, image_run: runs.Run, child: Child, tmp_path: Path
+) -> None:
+    told = stream(windowed, "-", given="1,2,3\n")
+    assert (told.returncode, "fewer samples than a window of 8" in told.stderr) == (3, True)
+    bundle = export.export_model(image_run, child=child, out=tmp_path / "image")
+    told = stream(bundle, "-", given="1,2,3\n")
+    assert (told.returncode, "does not take a series of samples" in told.stderr) == (4, True)
+
+
+def test_token_ids_go_step_by_step(keras: Any, child: Child, tmp_path: Path) -> None:
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((7,), dtype="int32"),
+            layers.Embedding(20, 4),
+            layers.GRU(6),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    answer.build((None, 6))
+    answer.set_weights([8 * weight for weight in answer.get_weights()])  # decided answers
+    ids = np.random.default_rng(0).integers(0, 20, (60, 7)).astype(np.int32)
+    targets = model.predict(ids, verbose=0).argmax(axis=1)
+    bundle = export.to_tflite(
+        model, "int8", representative=ids, evaluate=(ids, targets), child=child, out=tmp_path / "ids", max_drop=20
+    )
+    assert (bundle.manifest["form"], bundle.manifest["stream"]["sample_shape"]) == ("step", [])
+    assert export.verify(bundle).ok
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("lstm", {}), ("gru", {"streaming": True}), ("bidirectional", {"io": "float"})]
+)
+def test_every_form_is_the_same_byte_for_byte(
+    keras: Any, child: Child, tmp_path: Path, name: str, options: dict[str, Any]
+) -> None:
+    run = sequence_run(keras, tmp_path, name)
+    try:
+        bundle = export.export_model(run, quantize="int8", child=child, max_drop=20, **options)
+    except GateError:  # of weights nobody trained
+        bundle = export.export_model(run, quantize="int16x8", child=child, max_drop=20, **options)
+    found = export.rebuild(run, bundle, child=child)
+    assert (found.ok, found.problem) == (True, "")
+    assert found.files == len(list(bundle.path.iterdir()))
+    (bundle.path / "predict.py").write_text("print('hello')\n")
+    (bundle.path / "added.txt").write_text("more\n")
+    found = export.rebuild(run, bundle, child=child)
+    assert found.ok is False
+    assert "predict.py differ; added.txt were added" in found.problem
