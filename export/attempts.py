@@ -193,6 +193,7 @@ class Attempts:
             ops=converted["ops"],
             edges=edges,
             outputs=outputs,
+            builtin=load_arrays(Path(edges["builtin"])) if preset.representative else None,
             stream=stream,
             microseconds=edges.get("microseconds"),
             remembers=remembers,

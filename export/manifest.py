@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,7 +48,6 @@ def describe_bundle(
             attempt.preset,
             _quantization(edges["outputs"], tensor),
             attempt.comparisons[tensor.name],
-            edges.get("kernel_difference", {}).get(tensor.name, 0.0),
         )
         for tensor in signature.outputs
     }
@@ -166,17 +164,8 @@ def _output_step(quantization: Any, output: Mapping[str, Any]) -> list[float] | 
     return [float(quantization[0] / abs(scale)) for scale in output.get("scale") or [1.0]]
 
 
-def _golden_limits(preset: Preset, quantization: Any, parity: Parity, difference: float) -> dict[str, Any]:
-    """How far another runtime may be from the recorded outputs, absolute; in steps where the output has them.
-
-    Args:
-        preset: The mode, with what it allows.
-        quantization: Scale and zero point of the output; None for a float one.
-        parity: Of the output.
-        difference: Between two sets of kernels on the golden samples, see `export.worker.run`.
-    """
+def _golden_limits(preset: Preset, quantization: Any, parity: Parity) -> dict[str, Any]:
+    """How far another runtime may be from the recorded outputs, absolute; in steps where the output has them."""
     if quantization is not None:
-        steps = preset.golden_steps + math.ceil(difference / quantization[0] - 1e-6)
-        return {"tolerance": steps * quantization[0], "steps": steps}
-    extra = difference if preset.representative else 0.0
-    return {"tolerance": preset.golden_tolerance * max(1.0, parity.largest_output) + extra, "steps": None}
+        return {"tolerance": preset.golden_steps * quantization[0], "steps": preset.golden_steps}
+    return {"tolerance": preset.golden_tolerance * max(1.0, parity.largest_output), "steps": None}

@@ -125,12 +125,18 @@ class Export:
                 )
 
     def _golden(self, raw: dict[str, np.ndarray], compared: Compared, attempt: Attempt) -> dict[str, np.ndarray]:
-        """A few samples and answers to replay: `samples`, `keras` and `outputs`, of several with their name added."""
+        """A few samples and answers to replay: `samples`, `keras`, `outputs` and, of an integer mode, `builtin`.
+
+        Of a model with several inputs or outputs with their name added.
+        """
         kept = bundles.golden_indices(compared.count)
-        parts = {"samples": raw, "keras": compared.reference, "outputs": attempt.outputs}
+        whole = {"samples": raw, "keras": compared.reference, "outputs": attempt.outputs}
+        parts = {kind: {name: array[kept] for name, array in arrays.items()} for kind, arrays in whole.items()}
+        if attempt.builtin is not None:
+            parts["builtin"] = dict(attempt.builtin)
         if self._source.signature.single:
-            return {kind: next(iter(arrays.values()))[kept] for kind, arrays in parts.items()}
-        return {f"{kind}.{name}": array[kept] for kind, arrays in parts.items() for name, array in arrays.items()}
+            return {kind: next(iter(arrays.values())) for kind, arrays in parts.items()}
+        return {f"{kind}.{name}": array for kind, arrays in parts.items() for name, array in arrays.items()}
 
     def _layers(self, attempts: Attempts, attempt: Attempt) -> dict[str, Any]:
         """What each layer of an int8 file loses; nothing for another mode, or where they cannot be told apart."""
@@ -141,7 +147,12 @@ class Export:
         except ModelError as error:
             self._tell(f"its layers cannot be told apart: {error}")
             return {}
-        return {"layers": [asdict(layer) for layer in loss.layers], "to_keep_in_float": list(loss.to_keep())}
+        return {
+            "layers": [asdict(layer) for layer in loss.layers],
+            "input_snr_db": loss.input_snr_db,
+            "worst_layers": list(loss.worst(MOST_NAMED)),
+            "to_keep_in_float": list(loss.to_keep()),
+        }
 
     def _rejected(
         self, path: Path, attempt: Attempt, compared: Compared, content: dict[str, Any], golden: dict[str, np.ndarray]
@@ -155,8 +166,8 @@ class Export:
             bundles.check_target(folder)
             bundles.write(folder, attempt.model, {**content, "failed": failed}, golden)
             kept = f"; the files are in {folder}"
-        lost = [f"{layer['layer']} ({layer['snr_db']:.1f} dB)" for layer in content.get("layers", [])[:MOST_NAMED]]
-        most = f"; most is lost in {', '.join(lost)}" if lost else ""
+        lost = ", ".join(content.get("worst_layers", ()))
+        most = f"; most is lost in {lost}" if lost else ""
         keep = ",".join(content.get("to_keep_in_float", ()))
         advice = f"--keep-float {keep}" if keep else "--quantize auto"
         return GateError(

@@ -10,7 +10,8 @@ from zoo.errors import UsageError
 from zoo.registry import suggest
 
 GOLDEN_STEPS = 8
-"""Quantization steps by which another runtime may differ on the same int8 file, beside the difference of one's kernels.
+"""Quantization steps by which another runtime may differ on the same int8 file from LiteRT's default kernels or its
+built-in ones, whichever are closer.
 
 Twice what was met: four, an LSTM on tflite-micro.
 """

@@ -18,6 +18,7 @@ from export.sources import from_model
 from export.worker import save_arrays
 from tests.export.conftest import MakeRun
 from zoo import runs
+from zoo.device import differences
 from zoo.errors import UsageError
 from zoo.runner import TFLiteModel
 
@@ -162,28 +163,24 @@ def test_samples_are_drawn_from_all_of_them_and_the_same_ones_each_time() -> Non
     assert np.array_equal(draw(sorted_by_class, 400)["y"], np.arange(400))
 
 
-def test_another_runtime_is_allowed_what_the_kernels_of_one_differ_by() -> None:
-    from export.manifest import _golden_limits
-    from export.parity import compare
-
-    answers = np.array([[0.2, 0.8]], np.float32)
-    parity = compare(answers, answers, None, {"task": "multiclass"}, "given")
-    step = 1 / 256
-    plain = _golden_limits(PRESETS["int8"], (step, -128), parity, 0.0)
-    wide = _golden_limits(PRESETS["int8"], (step, -128), parity, 6 * step)
-    assert (plain["steps"], wide["steps"]) == (8, 14)
-    assert wide["tolerance"] == pytest.approx(14 * step)
-    assert _golden_limits(PRESETS["int8"], None, parity, 0.02)["tolerance"] == pytest.approx(0.05)
-    assert _golden_limits(PRESETS["float32"], None, parity, 1e-7) == {"tolerance": 1e-4, "steps": None}
+def test_a_replay_is_compared_with_the_closer_of_two_sets_of_kernels() -> None:
+    contract = {"output": {"name": "output"}, "golden": {"tolerance": 0.1}}
+    recorded = {"output": np.array([[0.0], [0.5]], np.float32)}
+    builtin = {"output": np.array([[0.4], [0.5]], np.float32)}
+    as_builtin, neither = np.array([[0.4], [0.5]], np.float32), np.array([[0.2], [0.5]], np.float32)
+    assert differences(contract, recorded, as_builtin, builtin) == (0.0, [])
+    assert differences(contract, recorded, neither, builtin) == (pytest.approx(0.2), ["error 0.2, allowed 0.1"])
+    assert differences(contract, recorded, as_builtin) == (pytest.approx(0.4), ["error 0.4, allowed 0.1"])
 
 
-def test_the_kernels_of_one_runtime_are_compared(images: tuple[Any, np.ndarray], child: Child, tmp_path: Path) -> None:
-    model, pixels = images
-    convert(model, pixels, child, tmp_path, "int8")
-    files = {"model": str(tmp_path / "int8.tflite"), "samples": str(tmp_path / "samples"), "out": str(tmp_path / "out")}
-    difference = child.ask("run", "running", **files)["kernel_difference"]
-    assert set(difference) == {"output"}
-    assert 0 <= difference["output"] < 0.1
+def test_the_answers_of_the_built_in_kernels_are_golden_too(image_run: runs.Run, child: Child, tmp_path: Path) -> None:
+    bundle = export.export_model(image_run, quantize="int8", child=child, out=tmp_path / "int8")
+    golden = runs.read_npz(bundle.path / "golden.npz")
+    assert golden["builtin"].shape == golden["outputs"].shape
+    assert np.abs(golden["builtin"] - golden["outputs"]).max() < 0.1
+    assert "builtin" not in runs.read_npz(
+        export.export_model(image_run, child=child, out=tmp_path / "float").path / "golden.npz"
+    )
 
 
 def test_samples_of_a_model_in_memory_calibrate_from_all_classes_where_they_are_sorted(keras: Any) -> None:
