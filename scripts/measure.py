@@ -1,4 +1,4 @@
-"""Trains recipes by the command line, exports each to float32 and int8 where it can, and records what was measured.
+"""Trains recipes by the command line, exports each to float32, int8 and what auto chooses, and records the figures.
 
 A recipe whose data is a stand-in is refused: the figures are of the real sets. Beside its figures each recipe has the
 fingerprint of the settings they were measured with, so that a recipe changed since then is known for stale. README.md's
@@ -112,7 +112,7 @@ def measure(name: str, out: Path) -> dict[str, Any]:
         "seed": run["seed"],
         "config_sha256": settings,
         "versions": run["versions"],
-        "exports": {mode: exported(trained["run"], mode) for mode in ("float32", "int8")},
+        "exports": {mode: exported(trained["run"], mode) for mode in ("float32", "int8", "auto")},
     }
 
 
@@ -124,7 +124,13 @@ def exported(run: str, mode: str) -> dict[str, Any]:
     if "error" in bundle:
         raise MeasureError(f"zoo export {run} --quantize {mode} exited {bundle['exit_code']}: {bundle['error']}")
     tested = figures_of("evaluate", bundle["bundle"])
-    return {"bytes": bundle["bytes"], "metrics": {key: round(value, 5) for key, value in tested["metrics"].items()}}
+    return {
+        "mode": bundle["quantize"],
+        "form": bundle["form"],
+        "bytes": bundle["bytes"],
+        "drop": bundle["parity"]["drop"],
+        "metrics": {key: round(value, 5) for key, value in tested["metrics"].items()},
+    }
 
 
 def record(name: str, figures: dict[str, Any]) -> None:

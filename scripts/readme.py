@@ -22,8 +22,8 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 def recipes() -> str:
     """The table of recipes with their measured figures."""
     rows = [
-        "| recipe | data | parameters | test, Keras | test, int8 | int8 file | best baseline | training |",
-        "|---|---|---:|---:|---:|---:|---:|---:|",
+        "| recipe | data | parameters | test, Keras | test, int8 | int8 file | auto chooses | best baseline | training |",
+        "|---|---|---:|---:|---:|---:|---|---:|---:|",
     ]
     rows += [_row(name, figures) for name, figures in sorted(measured().items()) if name in RECIPES]
     return "\n".join(rows)
@@ -41,10 +41,15 @@ def _row(name: str, figures: Mapping[str, Any]) -> str:
         f"{figures['parameters']:,}",
         _figure(metric, figures["metrics"][metric]),
         *quantized,
+        _chosen(figures["exports"].get("auto", {})),
         _figure(metric, baseline),
         f"{figures['seconds']:.0f} s",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _chosen(exported: Mapping[str, Any]) -> str:
+    return f"{exported['mode']}, {_size(exported)}" if "mode" in exported else ""
 
 
 def _figure(metric: str, value: float) -> str:

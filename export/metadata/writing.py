@@ -88,7 +88,7 @@ def _image(edge: Edge, given: Mapping[str, Any], steps: Sequence[Mapping[str, An
     space = schema.COLOUR_SPACES.get(edge.size, 0)
     return {
         "name": edge.name,
-        "description": "Pixels of 0 to 255." if raw and not scaling else _prepared(steps),
+        "description": "" if raw and not scaling else _prepared(steps),  # the range below says it in fewer bytes
         "content": {"type": schema.IMAGE, "properties": {"color_space": space}},
         "process_units": scaling or (_unit([0.0], [1.0]) if raw else []),
         "stats": {"max": [255.0], "min": [0.0]} if raw and not scaling else None,
@@ -129,12 +129,12 @@ def _output(edge: Edge, contract: Mapping[str, Any], files: dict[str, str]) -> V
     if task == "regression":
         listed = _listed(edge, LABELS, labels, files, several="outputs" in contract)
         return _features(edge, _units(labels, answer), **listed)
-    meaning = "Probability of each label."
+    meaning = ""
     if task == "binary":
         meaning = f"Probability of {labels[-1]}, otherwise {labels[0]}." if len(labels) == 2 else "Probability of 1."
         labels = labels[-1:]
     listed = _listed(edge, LABELS, labels, files, several="outputs" in contract)
-    return _features(edge, meaning, stats={"max": [1.0], "min": [0.0]}, **listed)
+    return _features(edge, meaning or ("" if listed else "Probability of each label."), **listed)
 
 
 def _answer(edge: Edge, contract: Mapping[str, Any]) -> Mapping[str, Any]:

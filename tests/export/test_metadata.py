@@ -54,7 +54,6 @@ def test_a_file_says_how_its_columns_are_scaled_and_what_its_answers_are_called(
     scaled = (raw - entry["normalization"]["mean"]) / entry["normalization"]["std"]
     np.testing.assert_allclose(np.clip(scaled, -4, 4), standardise(raw, step), rtol=1e-4, atol=1e-5)
     assert (answer["name"], answer["labels"]) == ("y", WORDS)
-    assert answer["range"] == {"min": [0.0], "max": [1.0]}
 
 
 def test_the_model_itself_is_as_before(tmp_path: Path) -> None:
@@ -86,8 +85,8 @@ def test_bytes_are_the_same_every_time_few_and_free_of_dates(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("content", "normalization", "description"),
     [
-        (contract("image", dtype="uint8"), {"mean": [0.0], "std": [1.0]}, "Pixels of 0 to 255."),
-        (contract("image", steps=[{"step": "image"}]), {"mean": [0.0], "std": [1.0]}, "Pixels of 0 to 255."),
+        (contract("image", dtype="uint8"), {"mean": [0.0], "std": [1.0]}, ""),
+        (contract("image", steps=[{"step": "image"}]), {"mean": [0.0], "std": [1.0]}, ""),
         (contract("image"), None, ""),
         (
             contract(
@@ -104,7 +103,9 @@ def test_an_image_says_its_colours_and_what_is_done_to_pixels(
     (entry,) = read_metadata(with_metadata(dense(tmp_path, columns=3), content))["inputs"]
     assert (entry["content"], entry["color_space"]) == ("image", "rgb")
     assert (entry["normalization"], entry["description"]) == (normalization, description)
-    assert entry["range"] == ({"min": [0.0], "max": [255.0]} if description.startswith("Pixels") else None)
+    assert entry["range"] == (
+        {"min": [0.0], "max": [255.0]} if normalization == {"mean": [0.0], "std": [1.0]} else None
+    )
 
 
 def test_an_integer_input_of_0_to_255_is_known_by_itself(tmp_path: Path) -> None:
@@ -117,9 +118,9 @@ def test_an_integer_input_of_0_to_255_is_known_by_itself(tmp_path: Path) -> None
     ("output", "size", "labels", "description"),
     [
         ({"task": "binary", "labels": ["no", "yes"]}, 1, ["yes"], "Probability of yes, otherwise no."),
-        ({"task": "multilabel", "labels": ["a", "b"]}, 2, ["a", "b"], "Probability of each label."),
+        ({"task": "multilabel", "labels": ["a", "b"]}, 2, ["a", "b"], ""),
         ({"task": "multiclass", "labels": []}, 3, None, "Probability of each label."),
-        ({"task": "multiclass", "labels": ["a\nb", "c"]}, 2, ["a b", "c"], "Probability of each label."),
+        ({"task": "multiclass", "labels": ["a\nb", "c"]}, 2, ["a b", "c"], ""),
         ({"task": "multiclass", "labels": ["a", "b"]}, 3, None, "Probability of each label."),
         ({"task": "regression", "labels": ["price"]}, 1, ["price"], "Value in target units."),
         (
@@ -237,4 +238,4 @@ def test_a_bundle_of_a_run_says_its_labels_in_the_file_too(
     found = read_metadata(bundle.model)
     assert found["name"] == "quarters-cnn"
     assert found["outputs"][0]["labels"] == (bundle.path / "labels.txt").read_text().split()
-    assert found["inputs"][0]["description"] == "Pixels of 0 to 255."
+    assert found["inputs"][0]["range"] == {"min": [0.0], "max": [255.0]}
