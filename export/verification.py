@@ -143,7 +143,8 @@ def _replay_tflite(bundle: Bundle, runtime: str) -> Verification:
     try:
         child = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
     except subprocess.TimeoutExpired:
-        return _not_ok(bundle.path, runtime, f"its self-test takes over {limit:g} s")
+        problem = f"{bundle.path}: its self-test takes over {limit:g} s on {runtime}; {ELSEWHERE}"
+        return Verification(ok=False, runtime=runtime, max_error=None, problem=problem)
     except OSError as error:
         problem = f"runtime {runtime!r} does not start: {error.strerror}; run: zoo doctor --install {runtime}"
         return Verification(ok=False, runtime=runtime, max_error=None, problem=problem)

@@ -94,6 +94,14 @@ def test_a_runtime_that_dies_is_told_how(bundle: export.Bundle, play: Play, scri
     assert f"a bundle: its self-test ends without an answer {words}; export it in another mode" in found.problem
 
 
+def test_a_runtime_that_hangs_is_stopped(bundle: export.Bundle, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("export.verification.LIMIT", 0.5)
+    play("tflite-micro", "exec sleep 60")
+    found = verify(bundle, "tflite-micro")
+    assert (found.ok, found.status) == (False, "fail")
+    assert "a bundle: its self-test takes over 0.5 s on tflite-micro; export it in another mode" in found.problem
+
+
 def test_every_runtime_is_asked_by_its_own_name_and_without_our_packages(
     bundle: export.Bundle, play: Play, tmp_path: Path
 ) -> None:
