@@ -22,7 +22,7 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 def recipes() -> str:
     """The table of recipes with their measured figures."""
     rows = [
-        "| recipe | data | parameters | test, Keras | test, int8 | int8 file | auto chooses | best baseline | training |",
+        "| recipe | data | parameters | test, Keras | test, int8 | int8 file | auto | best baseline | training |",
         "|---|---|---:|---:|---:|---:|---|---:|---:|",
     ]
     rows += [_row(name, figures) for name, figures in sorted(measured().items()) if name in RECIPES]

@@ -15,6 +15,8 @@ from zoo.registry import suggest
 
 TABLES = ("export", "require")
 EXPORT_KEYS = ("formats", "quantize", "max_drop")
+EXTRAS = ("streaming", "micro")
+"""What may follow a format and its mode, in this order."""
 METRICS = ("accuracy", "macro_f1", "auc", "mae", "rmse", "r2")
 REQUIRE_KEYS = (*METRICS, "max_bytes")
 _UNITS = {"": 1, "k": 1024, "kb": 1024, "m": 1024**2, "mb": 1024**2}
@@ -26,18 +28,23 @@ class ExportWish:
 
     Attributes:
         format: "tflite" or "saved_model".
-        quantize: The quantization mode.
+        quantize: The quantization mode, or "auto".
         max_drop: Largest metric drop, see `zoo export`; None is the mode's own.
+        streaming: One sample a call.
+        micro: For a micro-controller.
     """
 
     format: str
     quantize: str
     max_drop: float | None = None
+    streaming: bool = False
+    micro: bool = False
 
     @property
     def name(self) -> str:
         """The bundle's folder."""
-        return f"{self.format}-{self.quantize}"
+        extras = [name for name in EXTRAS if getattr(self, name)]
+        return "-".join([self.format, self.quantize, *extras])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,12 +126,19 @@ def _names(path: Path, table: Mapping[str, Any], key: str, example: str) -> list
 
 
 def _wish(path: Path, name: str, max_drop: float | None) -> ExportWish:
-    """From "tflite-int8", "tflite" or "saved_model"; whether that mode is offered is the export's to say."""
-    file_format, _, mode = name.partition("-")
+    """From "tflite-int8-micro", "tflite" or "saved_model"; whether that mode is offered is the export's to say."""
+    file_format, *words = name.split("-")
+    extras = {extra: extra in words for extra in EXTRAS}
+    modes = [word for word in words if word not in EXTRAS]
+    if len(modes) > 1 or words != [*modes, *(extra for extra in EXTRAS if extras[extra])]:
+        raise UsageError(
+            f"{path}: [export] format {name!r} is unknown; a mode may be followed by {', '.join(EXTRAS)}, such as "
+            '"tflite-int8-micro"'
+        )
     if file_format not in ("tflite", "saved_model"):
         near = suggest(name, ("tflite-float32", "tflite-float16", "tflite-dynamic", "tflite-int8", "saved_model"))
         raise UsageError(f"{path}: [export] format {name!r} is unknown{near}")
-    return ExportWish(format=file_format, quantize=mode or "float32", max_drop=max_drop)
+    return ExportWish(format=file_format, quantize=modes[0] if modes else "float32", max_drop=max_drop, **extras)
 
 
 def _requirement(path: Path, key: str, value: object) -> Requirement:

@@ -19,6 +19,17 @@ def test_formats_and_modes_become_bundles_in_their_order():
     assert found[2] == ExportWish(format="tflite", quantize="int8", max_drop=2)
 
 
+def test_what_follows_a_mode_is_asked_of_the_export():
+    table = {"formats": ["tflite-auto", "tflite-int8-micro", "tflite-int8-streaming-micro"]}
+    found = read_deployment(FILE, {"export": table}).exports
+    assert [(wish.quantize, wish.streaming, wish.micro) for wish in found] == [
+        ("auto", False, False),
+        ("int8", False, True),
+        ("int8", True, True),
+    ]
+    assert [wish.name for wish in found] == table["formats"]
+
+
 @pytest.mark.parametrize(
     ("given", "limit"), [(100, 100), ("100", 100), ("64k", 65_536), ("64 kB", 65_536), ("1.5m", 1_572_864)]
 )
@@ -45,6 +56,8 @@ def test_a_limit_is_passed_from_the_right_side_and_never_by_nan(key, limit, met,
         ({"export": {"formats": "tflite"}}, "no list of names"),
         ({"export": {"formats": [1]}}, "no list of names"),
         ({"export": {"formats": ["onnx"]}}, "format 'onnx' is unknown; there are: saved_model"),
+        ({"export": {"formats": ["tflite-int8-float16"]}}, "format 'tflite-int8-float16' is unknown; a mode may be"),
+        ({"export": {"formats": ["tflite-micro-int8"]}}, 'such as "tflite-int8-micro"'),
         ({"export": {"formats": ["tflite"], "max_drop": True}}, "max_drop = True"),
         ({"export": {"formats": ["tflite"], "max_drop": -1}}, "max_drop = -1"),
         ({"require": {"accuracy": "high"}}, "such as accuracy = 0.95"),

@@ -11,7 +11,7 @@ from typing import Any
 from export.bundle import Bundle
 from export.child import Child
 from export.exporting import export_model
-from export.quantization import find_preset
+from export.quantization import AUTO, find_preset
 from export.verification import verify
 from zoo import metrics, runs
 from zoo.config import MONITORS, RunConfig, configure
@@ -93,10 +93,11 @@ class _Work:
 def _check_wish(path: Path, wish: ExportWish) -> None:
     """Refuses a mode before anything is trained for it."""
     try:
-        find_preset(wish.quantize)
+        if wish.quantize != AUTO:
+            find_preset(wish.quantize)
     except UsageError as error:
         raise UsageError(f"{path}: [export] {wish.name}: {error}") from error
-    if wish.format == "saved_model" and wish.quantize != "float32":
+    if wish.format == "saved_model" and (wish.quantize != "float32" or wish.streaming or wish.micro):
         raise UsageError(f"{path}: [export] {wish.name}: a SavedModel is float32; take tflite-{wish.quantize}")
 
 
@@ -162,6 +163,9 @@ def _export_one(work: _Work, trained: Run, dataset: Dataset, wish: ExportWish, c
             format=wish.format,
             quantize=wish.quantize,
             max_drop=wish.max_drop,
+            streaming=wish.streaming,
+            target="micro" if wish.micro else None,
+            out=trained.path / runs.EXPORT / wish.name,
             child=child,
             on_event=lambda text: work.listener(Message(text)),
         )
