@@ -59,7 +59,13 @@ class Attempts:
         self._refuse(preset)
         if self._options.file_format == "saved_model":
             return self._saved_model(preset)
-        plan = plan_forms(self._source.model, self._source.signature, preset.name, streaming=self._options.streaming)
+        plan = plan_forms(
+            self._source.model,
+            self._source.signature,
+            preset.name,
+            streaming=self._options.streaming,
+            micro=self._options.micro,
+        )
         refused: list[ModelError] = []
         tried: list[Attempt] = []
         for forms in plan.rounds:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from export.micro.graph import read_graph
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,3 +56,31 @@ def is_refusal(runtime: str, manifest: Mapping[str, Any], said: str) -> bool:
         said: The error of the replay.
     """
     return any(rule.fits(runtime, manifest, said) for rule in RULES)
+
+
+def never_ends(runtime: str, model: Path) -> str:
+    """Why a runtime is known not to come to an end with a file; empty where it should.
+
+    tflite-micro (0.dev20261023182759) hangs in a loop that is fed by another: two GRU layers, one after the other.
+
+    Args:
+        runtime: That replays it.
+        model: The file.
+    """
+    if runtime != "tflite-micro" or not loops_in_a_row(model):
+        return ""
+    return "tflite-micro does not come to an end with one loop after another; export it with --streaming or an LSTM"
+
+
+def loops_in_a_row(model: Path) -> bool:
+    """Whether a WHILE of a file is fed, by whatever stands between, by another WHILE."""
+    behind: set[str] = set()
+    for operator in read_graph(model).operators:
+        if operator.subgraph:
+            continue
+        fed = any(tensor is not None and tensor.name in behind for tensor in operator.inputs)
+        if fed and operator.name == "WHILE":
+            return True
+        if fed or operator.name == "WHILE":
+            behind.update(tensor.name for tensor in operator.outputs)
+    return False

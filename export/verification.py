@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from export.bundle import Bundle
-from export.refusals import is_refusal
+from export.refusals import is_refusal, never_ends
 from zoo import device, doctor, runner, runs
 from zoo.doctor.runtimes import python_of
 from zoo.errors import ModelError, UsageError
 
 RUNTIMES = tuple(doctor.RUNTIMES)
 ALL = "all"
-SECONDS: Mapping[str, float] = {"arm": 600.0}
+SECONDS: Mapping[str, float] = {"arm": 600.0, "tflite-micro": 60.0}
 """Limit of a replay: on an emulated processor it takes a multiple."""
 LIMIT = 120.0
 ELSEWHERE = "export it in another mode, or use another runtime"
@@ -143,6 +143,8 @@ def _replay_tflite(bundle: Bundle, runtime: str) -> Verification:
     try:
         child = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
     except subprocess.TimeoutExpired:
+        if known := never_ends(runtime, bundle.model):
+            return Verification(ok=False, runtime=runtime, max_error=None, problem=known, status="refused")
         problem = f"{bundle.path}: its self-test takes over {limit:g} s on {runtime}; {ELSEWHERE}"
         return Verification(ok=False, runtime=runtime, max_error=None, problem=problem)
     except OSError as error:

@@ -47,7 +47,7 @@ def refuse_stateful(model: Any) -> None:
             )
 
 
-def plan_forms(model: Any, signature: Signature, mode: str, *, streaming: bool = False) -> Plan:
+def plan_forms(model: Any, signature: Signature, mode: str, *, streaming: bool = False, micro: bool = False) -> Plan:
     """The forms to try for a TFLite file, best first.
 
     Args:
@@ -55,6 +55,7 @@ def plan_forms(model: Any, signature: Signature, mode: str, *, streaming: bool =
         signature: Of `export.signature.describe`.
         mode: Quantization mode.
         streaming: Only what answers sample by sample.
+        micro: For tflite-micro, which does not come to an end with one loop after another: a step before a loop.
 
     Raises:
         ModelError: None serves; says why and what to do instead.
@@ -69,7 +70,8 @@ def plan_forms(model: Any, signature: Signature, mode: str, *, streaming: bool =
     if mode in FLOATING:
         # dynamic leaves the fused operator's weights as they are
         first = ("fused", "loop") if any(fusable) and mode != "dynamic" else ("loop",)
-        return Plan(rounds=(first,), calls=calls)
+        stepped = micro and not all(fusable) and not not_stepped
+        return Plan(rounds=(("step",), first) if stepped else (first,), calls=calls)
     rounds: list[tuple[str, ...]] = [("fused",)] if all(fusable) and mode == "int8" else []
     if not not_stepped:
         rounds.append(("step",))

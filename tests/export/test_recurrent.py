@@ -25,6 +25,7 @@ def build(keras: Any, name: str) -> Any:
         "bidirectional_lstm": lambda: layers.Bidirectional(layers.LSTM(4)),
         "backwards": lambda: layers.LSTM(6, go_backwards=True),
         "stacked": lambda: keras.Sequential([layers.LSTM(6, return_sequences=True), layers.LSTM(5)]),
+        "stacked_gru": lambda: keras.Sequential([layers.GRU(6, return_sequences=True), layers.GRU(5)]),
         "mixed": lambda: keras.Sequential([layers.LSTM(6, return_sequences=True), layers.GRU(5)]),
         "sequence": lambda: layers.LSTM(6, return_sequences=True),
         "masked": lambda: keras.Sequential([layers.Masking(), layers.LSTM(6)]),
