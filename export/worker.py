@@ -47,13 +47,15 @@ def convert(
         "ops": operator name to count.
     """
     from export.biases import add_biases
+    from export.calibration import state_cleared
     from export.operators import count_operators, refused
 
     if keep_float and mode != "int8":
         raise UsageError(f"layers are kept in float in int8 only, not in {mode}; leave {', '.join(keep_float)} out")
     converter = _converter(saved_model, mode, representative, io)
     try:
-        content = _partly(converter, saved_model, keep_float) if keep_float else converter.convert()
+        with state_cleared():
+            content = _partly(converter, saved_model, keep_float) if keep_float else converter.convert()
     except ZooError:
         raise
     except Exception as error:  # the converter raises ConverterError, ValueError, RuntimeError and more
@@ -97,13 +99,16 @@ def sensitivity(saved_model: str, representative: str, kept: int = 5, limit: int
         kept: For how many layers, the worst first, to tell what keeping them in float brings.
         limit: Samples to measure with at most, spread over those that calibrate.
     """
+    from export.calibration import state_cleared
     from export.sensitivity.keeping import Calibrated
     from export.sensitivity.measuring import measure
 
     converter = _converter(saved_model, "int8", representative, "float")
     samples = load_arrays(Path(representative))
     step = max(1, -(-len(next(iter(samples.values()))) // limit))
-    return measure(Calibrated(converter, Path(saved_model)), {name: a[::step] for name, a in samples.items()}, kept)
+    with state_cleared():
+        calibrated = Calibrated(converter, Path(saved_model))
+    return measure(calibrated, {name: array[::step] for name, array in samples.items()}, kept)
 
 
 def load_arrays(folder: Path) -> dict[str, np.ndarray]:

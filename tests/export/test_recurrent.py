@@ -9,7 +9,9 @@ import pytest
 import export
 from export import lowering
 from export.child import Child
+from export.forms import plan_forms
 from export.signature import describe
+from export.unused import clear_unused
 from export.worker import save_arrays
 from tests.export.conftest import contract, write_run
 from zoo import runs, streaming
@@ -124,6 +126,24 @@ def test_a_streaming_export_answers_each_sample_as_the_whole_sequence_does(
     last = np.asarray([found[-1] for found in answers])
     np.testing.assert_allclose(np.asarray(answers) if name == "sequence" else last, whole, atol=1e-5)
     assert export.verify(bundle).ok
+
+
+def test_calibration_begins_each_sequence_anew(keras: Any, child: Child, tmp_path: Path) -> None:
+    """TensorFlow 2.21 carries the fused operator's state on: the same sequence fifty times would reach further."""
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((12, 3)), layers.LSTM(6, bias_initializer="ones"), layers.Dense(2)])
+    signature = describe(model)
+    plan = plan_forms(model, signature, "int8")
+    lowering.lower(model, signature, tmp_path / "saved", batch=1, form="fused", plan=plan)
+    sequence = np.abs(np.random.default_rng(0).normal(size=(1, 12, 3))).astype(np.float32)
+    files = []
+    for times in (1, 50):
+        samples = save_arrays(tmp_path / f"samples {times}", {"input": np.repeat(sequence, times, axis=0)})
+        files.append(tmp_path / f"{times}.tflite")
+        paths = {"saved_model": str(tmp_path / "saved"), "out": str(files[-1]), "representative": str(samples)}
+        child.ask("convert", "converting", mode="int8", **paths)
+    once, often = (clear_unused(file.read_bytes()) for file in files)
+    assert once == often
 
 
 def test_a_stateful_layer_is_refused_with_what_to_do(keras: Any, child: Child, tmp_path: Path) -> None:
