@@ -92,6 +92,9 @@ def must_pass(row: Row, mode: str, runtime: str, *, streaming: bool) -> bool:
     """Whether a refusal of this cell is a fault; what the toolkit promises of each family."""
     if runtime == "tflite-micro" and mode in ("float16", "dynamic"):
         return False  # it has no kernels for either
+    stacked = int(row.options.get("layers", 1)) > 1
+    if runtime == "tflite-micro" and row.family == "gru" and stacked and not streaming and mode == "float32":
+        return False  # it does not come to an end with one loop after another
     if streaming:
         return mode != "dynamic"
     if row.family == "lstm":
