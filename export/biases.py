@@ -4,7 +4,7 @@ tflite-runtime 2.14 reads a null pointer on 64-bit Arm in a FULLY_CONNECTED with
 unless it has one row of at least `WIDE` values and `MANY` outputs (measured over 39 shapes; its x86-64 build and its
 reference kernels do not). Zeros change no answer, on any runtime.
 
-Nothing of the file is moved: a new head stands before it, with the tables that changed, as in `export.metadata`.
+Nothing of the file is moved, see `export.flatbuffer_head`.
 """
 
 from __future__ import annotations
@@ -12,21 +12,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
-from flatbuffers import number_types as kinds
 from flatbuffers.table import Table  # type: ignore[import-untyped]
 
-ALIGNMENT = 16
-"""Bytes: of every buffer of a .tflite file, so the head must be a multiple of it."""
+from export.flatbuffer_head import (
+    BUFFERS,
+    GRAPH,
+    OPERATOR,
+    SUBGRAPHS,
+    buffer_of,
+    copied,
+    elements,
+    pointers,
+    with_head,
+)
+
 WIDE, MANY = 8, 4
 FULLY_CONNECTED, INT8, INT32 = 9, 9, 2  # of BuiltinOperator and TensorType in TensorFlow's schema.fbs
-
-# Slots of the tables that are written anew, and how each is copied.
-_MODEL = {0: "I", 1: "@", 2: "@", 3: "@", 4: "@", 5: "@", 6: "@", 7: "@"}
-_GRAPH = {0: "@", 1: "@", 2: "@", 3: "@", 4: "@"}
-_OPERATOR = {0: "I", 1: "@", 2: "@", 3: "B", 4: "@"}
-_SUBGRAPHS, _BUFFERS, _TENSORS, _OPERATORS = 2, 4, 0, 3
+_TENSORS, _OPERATORS, _INPUTS = 0, 3, 1  # fields of SubGraph, and of Operator
 
 
 def add_biases(model: bytes) -> bytes:
@@ -34,6 +37,9 @@ def add_biases(model: bytes) -> bytes:
 
     Args:
         model: As the converter made it.
+
+    Raises:
+        ModelError: It needs one, and cannot be changed.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -41,16 +47,15 @@ def add_biases(model: bytes) -> bytes:
     lacking = [list(_lacking(read, read.Subgraphs(at))) for at in range(read.SubgraphsLength())]
     if not any(lacking):
         return model
-    root = Table(model, int.from_bytes(model[:4], "little"))
-    builder = flatbuffers.Builder(4096)
-    builder.Prep(ALIGNMENT, 0)  # the builder then fills up to it at the end
-    buffers, graphs = _elements(root, _BUFFERS), _elements(root, _SUBGRAPHS)
-    for at, operators in enumerate(lacking):
-        if operators:
-            graphs[at] = _graph(builder, Table(model, -graphs[at]), read.Subgraphs(at), operators, buffers)
-    changed = {_BUFFERS: _pointers(builder, buffers), _SUBGRAPHS: _pointers(builder, graphs)}
-    builder.Finish(_copied(builder, root, _MODEL, changed), file_identifier=b"TFL3")
-    return bytes(builder.Output()) + model
+
+    def change(builder: Any, root: Table) -> dict[int, int]:
+        buffers, graphs = elements(root, BUFFERS), elements(root, SUBGRAPHS)
+        for at, operators in enumerate(lacking):
+            if operators:
+                graphs[at] = _graph(builder, Table(model, -graphs[at]), read.Subgraphs(at), operators, buffers)
+        return {BUFFERS: pointers(builder, buffers), SUBGRAPHS: pointers(builder, graphs)}
+
+    return with_head(model, change)
 
 
 def _lacking(model: Any, graph: Any) -> Iterator[int]:
@@ -77,15 +82,15 @@ def _crashes(given: Any, weights: Any) -> bool:
 
 def _graph(builder: Any, table: Table, graph: Any, operators: Sequence[int], buffers: list[int]) -> int:
     """A graph with biases for these operators; their content goes to the end of the buffers."""
-    tensors, listed = _elements(table, _TENSORS), _elements(table, _OPERATORS)
+    tensors, listed = elements(table, _TENSORS), elements(table, _OPERATORS)
     for at in operators:
         given, weights = graph.Operators(at).InputsAsNumpy()[:2]
         tensors.append(_bias(builder, graph.Tensors(given), graph.Tensors(weights), len(buffers)))
-        buffers.append(_buffer(builder, bytes(4 * graph.Tensors(weights).Shape(0))))
+        buffers.append(buffer_of(builder, bytes(4 * graph.Tensors(weights).Shape(0))))
         inputs = builder.CreateNumpyVector(np.array([given, weights, len(tensors) - 1], np.int32))
-        listed[at] = _copied(builder, Table(table.Bytes, -listed[at]), _OPERATOR, {1: inputs})
-    changed = {_TENSORS: _pointers(builder, tensors), _OPERATORS: _pointers(builder, listed)}
-    return _copied(builder, table, _GRAPH, changed)
+        listed[at] = copied(builder, Table(table.Bytes, -listed[at]), OPERATOR, {_INPUTS: inputs})
+    changed = {_TENSORS: pointers(builder, tensors), _OPERATORS: pointers(builder, listed)}
+    return copied(builder, table, GRAPH, changed)
 
 
 def _bias(builder: Any, given: Any, weights: Any, buffer: int) -> int:
@@ -105,40 +110,3 @@ def _bias(builder: Any, given: Any, weights: Any, buffer: int) -> int:
     builder.PrependUOffsetTRelativeSlot(3, name, 0)
     builder.PrependUOffsetTRelativeSlot(4, quantization, 0)
     return int(builder.EndObject())
-
-
-def _buffer(builder: Any, content: bytes) -> int:
-    builder.Prep(ALIGNMENT, len(content))
-    data = builder.CreateByteVector(content)
-    builder.StartObject(1)
-    builder.PrependUOffsetTRelativeSlot(0, data, 0)
-    return int(builder.EndObject())
-
-
-def _copied(builder: Any, table: Table, slots: dict[int, str], changed: dict[int, int]) -> int:
-    """A table with some of its parts changed; what is not in the head is pointed at behind it."""
-    builder.StartObject(len(slots))
-    for slot, kind in slots.items():
-        place = table.Offset(4 + 2 * slot)
-        if kind == "@":
-            old = -table.Indirect(table.Pos + place) if place else 0  # the builder counts from its end backwards
-            builder.PrependUOffsetTRelativeSlot(slot, changed.get(slot, old), 0)
-        elif kind == "I":
-            builder.PrependUint32Slot(slot, table.Get(kinds.Uint32Flags, table.Pos + place) if place else 0, 0)
-        else:
-            builder.PrependUint8Slot(slot, table.Get(kinds.Uint8Flags, table.Pos + place) if place else 0, 0)
-    return int(builder.EndObject())
-
-
-def _elements(table: Table, slot: int) -> list[int]:
-    """Offsets of the tables of a vector, as the builder counts."""
-    start = table.Indirect(table.Pos + table.Offset(4 + 2 * slot))
-    count = table.Get(kinds.UOffsetTFlags, start)
-    return [-table.Indirect(start + 4 + 4 * index) for index in range(count)]
-
-
-def _pointers(builder: Any, offsets: Sequence[int]) -> int:
-    builder.StartVector(4, len(offsets), 4)
-    for offset in reversed(offsets):
-        builder.PrependUOffsetTRelative(offset)
-    return int(builder.EndVector())

@@ -11,8 +11,9 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import export
-from export.biases import ALIGNMENT, add_biases
+from export.biases import add_biases
 from export.child import Child
+from export.flatbuffer_head import ALIGNMENT
 from tests.zoo.tflite_files import dense_file
 from zoo.runner import TFLiteModel
 
