@@ -48,6 +48,7 @@ def convert(
     """
     from export.biases import add_biases
     from export.calibration import state_cleared
+    from export.halves import widen_constants
     from export.operators import count_operators, refused
 
     if keep_float and mode != "int8":
@@ -60,7 +61,7 @@ def convert(
         raise
     except Exception as error:  # the converter raises ConverterError, ValueError, RuntimeError and more
         raise ModelError(f"the TFLite converter refuses it: {_reason(str(error))}") from error
-    Path(out).write_bytes(add_biases(content))
+    Path(out).write_bytes(widen_constants(add_biases(content)))
     ops = count_operators(Path(out))
     if names := refused(ops):
         raise ModelError(
@@ -136,11 +137,17 @@ def _reason(text: str) -> str:
     if unsupported:
         return f"TFLite has no built-in operator for {', '.join(unsupported)}; {_INSTEAD}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "no reason given"
+    errors = [line.partition("error:")[2].strip() for line in lines if "error:" in line]
+    return (errors or lines[-1:] or ["no reason given"])[0][:300]
 
 
 def run(
-    model: str, samples: str, out: str, threads: int = 1, stream: Mapping[str, Any] | None = None
+    model: str,
+    samples: str,
+    out: str,
+    threads: int = 1,
+    stream: Mapping[str, Any] | None = None,
+    builtin: bool = False,
 ) -> dict[str, Any]:
     """Runs a .tflite file over model inputs, one at a time through one interpreter, and describes its edges.
 
@@ -150,6 +157,7 @@ def run(
         out: Folder to make for its answers.
         threads: Of the interpreter.
         stream: Of bundle.json, for a file that is one time step of a sequence.
+        builtin: Whether the built-in kernels answer too, see `_builtin_answers`.
 
     Returns:
         "runtime", "inputs" and "outputs" (dtype and quantization by name), of a file of one step also "state_inputs"
@@ -170,7 +178,7 @@ def run(
         "inputs": _edges(loaded.inputs),
         "outputs": _edges(loaded.outputs),
         "microseconds": _median_time(loaded),  # before the kernels are changed
-        "builtin": str(save_arrays(Path(f"{out}-builtin"), _builtin_answers(loaded, inputs))),
+        "builtin": str(save_arrays(Path(f"{out}-builtin"), _builtin_answers(loaded, inputs))) if builtin else "",
         **states,
     }
 
