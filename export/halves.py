@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
 from flatbuffers.table import Table  # type: ignore[import-untyped]
 
@@ -22,11 +21,8 @@ FLOAT16, DEQUANTIZE = 1, 6  # of TensorType and BuiltinOperator in TensorFlow's 
 PACKING = (3, 4, 9)
 """CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED: XNNPACK copies their weights at once."""
 
-# Slots of the tables that are written anew, and how each is copied.
-_MODEL = {0: "I", 1: "@", 2: "@", 3: "@", 4: "@", 5: "@", 6: "@", 7: "@"}
-_GRAPH = {0: "@", 1: "@", 2: "@", 3: "@", 4: "@"}
-_TENSOR = {0: "@", 1: "B", 2: "I", 3: "@", 4: "@", 5: "B", 6: "@", 7: "@", 8: "B", 9: "@"}
-_SUBGRAPHS, _BUFFERS, _TENSORS, _OPERATORS, _BUFFER_OF_TENSOR = 2, 4, 0, 3, 2
+_TENSOR: Slots = {**dict.fromkeys((0, 3, 4, 6, 7, 9), "@"), **dict.fromkeys((1, 5, 8), "B"), 2: "I"}
+_TENSORS, _OPERATORS, _BUFFER = 0, 3, 2  # fields of SubGraph, and of Tensor
 
 
 def widen_constants(model: bytes) -> bytes:
@@ -34,6 +30,9 @@ def widen_constants(model: bytes) -> bytes:
 
     Args:
         model: As the converter made it.
+
+    Raises:
+        ModelError: It has such constants, and cannot be changed.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -41,16 +40,15 @@ def widen_constants(model: bytes) -> bytes:
     unsafe = [_unsafe(read, read.Subgraphs(at)) for at in range(read.SubgraphsLength())]
     if len(unsafe) == 1 or not any(unsafe):
         return model
-    root = Table(model, int.from_bytes(model[:4], "little"))
-    builder = flatbuffers.Builder(4096)
-    builder.Prep(ALIGNMENT, 0)  # the builder then fills up to it at the end
-    buffers, graphs = elements(root, _BUFFERS), elements(root, _SUBGRAPHS)
-    for at, operators in enumerate(unsafe):
-        if operators:
-            graphs[at] = _graph(builder, Table(model, -graphs[at]), read, at, operators, buffers)
-    changed = {_BUFFERS: pointers(builder, buffers), _SUBGRAPHS: pointers(builder, graphs)}
-    builder.Finish(copied(builder, root, _MODEL, changed), file_identifier=b"TFL3")
-    return bytes(builder.Output()) + model
+
+    def change(builder: Any, root: Table) -> dict[int, int]:
+        buffers, graphs = elements(root, BUFFERS), elements(root, SUBGRAPHS)
+        for at, operators in enumerate(unsafe):
+            if operators:
+                graphs[at] = _graph(builder, Table(model, -graphs[at]), read, at, operators, buffers)
+        return {BUFFERS: pointers(builder, buffers), SUBGRAPHS: pointers(builder, graphs)}
+
+    return with_head(model, change)
 
 
 def _unsafe(model: Any, graph: Any) -> list[int]:
@@ -80,8 +78,8 @@ def _graph(builder: Any, table: Table, model: Any, at: int, operators: Sequence[
     for index in operators:
         narrow, wide = graph.Operators(index).Inputs(0), graph.Operators(index).Outputs(0)
         content = model.Buffers(graph.Tensors(narrow).Buffer()).DataAsNumpy().view(np.float16).astype("<f4")
-        tensors[wide] = copied(builder, Table(table.Bytes, -tensors[wide]), _TENSOR, {_BUFFER_OF_TENSOR: len(buffers)})
+        tensors[wide] = copied(builder, Table(table.Bytes, -tensors[wide]), _TENSOR, {_BUFFER: len(buffers)})
         buffers.append(buffer_of(builder, content.tobytes()))
     kept = [operator for index, operator in enumerate(listed) if index not in operators]
     changed = {_TENSORS: pointers(builder, tensors), _OPERATORS: pointers(builder, kept)}
-    return copied(builder, table, _GRAPH, changed)
+    return copied(builder, table, GRAPH, changed)
