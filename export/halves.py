@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from flatbuffers.table import Table  # type: ignore[import-untyped]
 
-from export.flatbuffer_head import ALIGNMENT, buffer_of, copied, elements, pointers
+from export.flatbuffer_head import BUFFERS, GRAPH, SUBGRAPHS, Slots, buffer_of, copied, elements, pointers, with_head
 
 FLOAT16, DEQUANTIZE = 1, 6  # of TensorType and BuiltinOperator in TensorFlow's schema.fbs
 PACKING = (3, 4, 9)
