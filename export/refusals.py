@@ -74,13 +74,13 @@ def never_ends(runtime: str, model: Path) -> str:
 
 def loops_in_a_row(model: Path) -> bool:
     """Whether a WHILE of a file is fed, by whatever stands between, by another WHILE."""
-    behind: set[str] = set()
+    behind: set[int] = set()  # tensors of the main graph: their names may be empty or the same
     for operator in read_graph(model).operators:
         if operator.subgraph:
             continue
-        fed = any(tensor is not None and tensor.name in behind for tensor in operator.inputs)
+        fed = any(tensor is not None and tensor.index in behind for tensor in operator.inputs)
         if fed and operator.name == "WHILE":
             return True
         if fed or operator.name == "WHILE":
-            behind.update(tensor.name for tensor in operator.outputs)
+            behind.update(tensor.index for tensor in operator.outputs)
     return False

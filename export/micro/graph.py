@@ -41,6 +41,7 @@ class Tensor:
         constant_bytes: Size of its data in the file; 0 for what is computed.
         buffer: Where these data are; tensors may share them.
         variable: Whether it keeps its value between calls.
+        index: Which tensor of its subgraph it is; names may be empty or the same.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Tensor:
     constant_bytes: int
     buffer: int
     variable: bool
+    index: int
 
     @property
     def bytes(self) -> int:
@@ -124,7 +126,7 @@ def read_graph(path: Path) -> Graph:
             for operator in _listed(graph.operators)
         ]
         main, (inputs, outputs) = model.subgraphs[0], _edges(model)
-        ends = [tuple(_tensor(main.tensors[at], model) for at in edges) for edges in (main.inputs, main.outputs)]
+        ends = [tuple(_tensor(main, int(at), model) for at in edges) for edges in (main.inputs, main.outputs)]
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}; expected a .tflite file") from error
     except Exception as error:  # struct.error and flatbuffers' own kinds share no base
@@ -151,8 +153,7 @@ def _text(value: Any) -> str:
 def _operator(operator: Any, model: Any, graph: Any, subgraph: int) -> Operator:
     code = model.operatorCodes[operator.opcodeIndex]
     number = max(code.builtinCode, code.deprecatedBuiltinCode)  # old files fill only the second
-    tensors = [_tensor(tensor, model) for tensor in (graph.tensors[at] for at in _used(operator))]
-    known = dict(zip(_used(operator), tensors, strict=True))
+    known = {at: _tensor(graph, at, model) for at in _used(operator)}
     return Operator(
         name=_text(code.customCode) if code.customCode else _builtin_names()[number],
         builtin=not code.customCode,
@@ -168,7 +169,8 @@ def _used(operator: Any) -> list[int]:
     return sorted({at for at in positions if at >= 0})
 
 
-def _tensor(tensor: Any, model: Any) -> Tensor:
+def _tensor(graph: Any, index: int, model: Any) -> Tensor:
+    tensor = graph.tensors[index]
     data = model.buffers[tensor.buffer].data
     return Tensor(
         name=_text(tensor.name),
@@ -177,6 +179,7 @@ def _tensor(tensor: Any, model: Any) -> Tensor:
         constant_bytes=0 if data is None else len(data),
         buffer=int(tensor.buffer),
         variable=bool(tensor.isVariable),
+        index=index,
     )
 
 

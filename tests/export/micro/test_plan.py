@@ -12,7 +12,7 @@ from tests.zoo.tflite_files import dense_file
 
 
 def tensor(*shape: int) -> Tensor:
-    return Tensor(name="t", shape=shape, dtype="INT8", constant_bytes=0, buffer=0, variable=False)
+    return Tensor(name="t", shape=shape, dtype="INT8", constant_bytes=0, buffer=0, variable=False, index=0)
 
 
 @pytest.mark.parametrize(
