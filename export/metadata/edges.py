@@ -17,12 +17,14 @@ class Edge:
 
     Attributes:
         name: Of the signature, else of the tensor.
+        rank: Axes, with the batch.
         size: Elements along the last axis; 1 for a scalar.
         pixels: Whether its integers are values of 0 to 255.
         state: Whether it carries the state from one call to the next.
     """
 
     name: str
+    rank: int
     size: int
     pixels: bool
     state: bool
@@ -67,9 +69,9 @@ def _names(signature: Any, side: str) -> dict[int, str]:
 
 
 def _edge(tensor: Any, name: str | None, states: Collection[str]) -> Edge:
-    name = name or tensor.Name().decode()
-    size = int(tensor.Shape(tensor.ShapeLength() - 1)) if tensor.ShapeLength() else 1
-    return Edge(name=name, size=size, pixels=_holds_pixels(tensor), state=name in states)
+    name, rank = name or tensor.Name().decode(), tensor.ShapeLength()
+    size = int(tensor.Shape(rank - 1)) if rank else 1
+    return Edge(name=name, rank=rank, size=size, pixels=_holds_pixels(tensor), state=name in states)
 
 
 def _holds_pixels(tensor: Any) -> bool:

@@ -15,6 +15,9 @@ from zoo.preprocessing import feature_names
 LABELS, COLUMNS = "labels.txt", "columns.txt"
 """Names of the files behind the model; of several inputs or outputs, with their name before it."""
 
+IMAGE_AXES = 4
+"""Batch, height, width and channels."""
+
 TOLD = 4
 """Targets whose way back to their units a description tells at most; bundle.json has all."""
 
@@ -82,14 +85,18 @@ def _features(edge: Edge, description: str = "", **more: Any) -> Values:
 
 
 def _image(edge: Edge, given: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> Values:
-    """An image; where nobody knows whether pixels are scaled before the model, nothing is said of it."""
+    """An image; where nobody knows whether pixels are scaled before the model, nothing is said of it.
+
+    Readers take an image of four axes only: the rows that a model steps through, one a call, are features to them.
+    """
     raw = edge.pixels or given.get("dtype") == "uint8" or any(step["step"] == "image" for step in steps)
     scaling = _normalisation(steps)
-    space = schema.COLOUR_SPACES.get(edge.size, 0)
+    image = {"type": schema.IMAGE, "properties": {"color_space": schema.COLOUR_SPACES.get(edge.size, 0)}}
+    told: Values = {"content": image} if edge.rank == IMAGE_AXES else {}
     return {
-        "name": edge.name,
+        **_features(edge),
+        **told,
         "description": "" if raw and not scaling else _prepared(steps),  # the range below says it in fewer bytes
-        "content": {"type": schema.IMAGE, "properties": {"color_space": space}},
         "process_units": scaling or (_unit([0.0], [1.0]) if raw else []),
         "stats": {"max": [255.0], "min": [0.0]} if raw and not scaling else None,
     }

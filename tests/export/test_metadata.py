@@ -7,8 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 import export
 from export.child import Child
@@ -33,6 +35,16 @@ def contract(kind: str = "table", labels: list[str] | None = None, task: str = "
 def dense(folder: Path, outputs: int = 5, columns: int = 6, **more: Any) -> Path:
     weights = np.random.default_rng(1).normal(size=(outputs, columns))
     return dense_file(folder / "plain model.tflite", weights, **more)
+
+
+def with_axes(path: Path, *shape: int) -> Path:
+    """The file with this shape written beside its input; it is read, never run."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+    model.subgraphs[0].tensors[0].shape = list(shape)
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path.write_bytes(bytes(builder.Output()))
+    return path
 
 
 def with_metadata(path: Path, content: Any) -> Path:
@@ -100,7 +112,8 @@ def test_bytes_are_the_same_every_time_few_and_free_of_dates(tmp_path: Path) -> 
 def test_an_image_says_its_colours_and_what_is_done_to_pixels(
     tmp_path: Path, content: Any, normalization: Any, description: str
 ) -> None:
-    (entry,) = read_metadata(with_metadata(dense(tmp_path, columns=3), content))["inputs"]
+    path = with_axes(dense(tmp_path, columns=3), 1, 1, 1, 3)
+    (entry,) = read_metadata(with_metadata(path, content))["inputs"]
     assert (entry["content"], entry["color_space"]) == ("image", "rgb")
     assert (entry["normalization"], entry["description"]) == (normalization, description)
     assert entry["range"] == (
@@ -109,9 +122,19 @@ def test_an_image_says_its_colours_and_what_is_done_to_pixels(
 
 
 def test_an_integer_input_of_0_to_255_is_known_by_itself(tmp_path: Path) -> None:
-    path = dense(tmp_path, columns=1, quantization=QUANTIZATION)
+    path = with_axes(dense(tmp_path, columns=1, quantization=QUANTIZATION), 1, 1, 1, 1)
     (entry,) = read_metadata(with_metadata(path, contract("image")))["inputs"]
     assert (entry["color_space"], entry["normalization"]) == ("grayscale", {"mean": [0.0], "std": [1.0]})
+
+
+@pytest.mark.parametrize("shape", [(1, 28), (1, 28, 28), (1, 28, 1)])
+def test_rows_of_an_image_are_no_image_to_readers_and_keep_their_range(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    path = with_axes(dense(tmp_path, columns=28), *shape)
+    content = {**contract("image", steps=[{"step": "image"}]), "stream": {"steps": 28, "states": []}}
+    (entry,) = read_metadata(with_metadata(path, content))["inputs"]
+    assert (entry["name"], entry["content"], entry["color_space"]) == ("x", "features", "")
+    assert entry["range"] == {"min": [0.0], "max": [255.0]}
+    assert entry["normalization"] == {"mean": [0.0], "std": [1.0]}
 
 
 @pytest.mark.parametrize(
