@@ -17,6 +17,7 @@ from zoo import cli, runs
 from zoo.errors import UsageError
 
 Play = Callable[[str, str], None]
+Damage = Callable[[bytes], bytes]
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def test_a_runtime_that_dies_is_told_how(bundle: export.Bundle, play: Play, scri
 
 
 def test_a_runtime_that_hangs_is_stopped(bundle: export.Bundle, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("export.verification.LIMIT", 0.5)
+    monkeypatch.setattr("export.verification.SECONDS", {"tflite-micro": 0.5})
     play("tflite-micro", "exec sleep 60")
     found = verify(bundle, "tflite-micro")
     assert (found.ok, found.status) == (False, "fail")
@@ -161,6 +162,22 @@ def test_the_command_for_all_has_a_line_each_and_fails_with_one(
     assert (ended.value.code, answer["ok"], answer["status"], answer["exit_code"]) == (7, False, "fail", 7)
     assert [entry["status"] for entry in answer["results"]] == ["pass", "unavailable", "refused", "fail"]
     assert "SIGSEGV" in answer["error"]
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:-40], lambda content: b"\xff" + content])
+def test_a_damaged_contract_fails_on_all_runtimes_as_on_one(
+    bundle: export.Bundle, play: Play, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: Damage
+) -> None:
+    copied = shutil.copytree(bundle.path, tmp_path / "a damaged bundle")
+    (copied / "bundle.json").write_bytes(damage((copied / "bundle.json").read_bytes()))
+    (found,) = verify_all(copied)
+    assert found == verify(copied)
+    assert (found.status, found.max_error) == ("fail", None)
+    for runtime in ("all", "litert"):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["verify", str(copied), "--runtime", runtime])
+        assert ended.value.code == 7
+        assert "a damaged bundle: bundle.json " in capsys.readouterr().err
 
 
 def test_names_shapes_and_types_are_compared_with_the_contract(bundle: export.Bundle, tmp_path: Path) -> None:
