@@ -91,10 +91,6 @@ class MicroInterpreter:
         """A mapping for each output, in the file's order."""
         return [self._details(at) for at in self._file.outputs]
 
-    def get_tensor_details(self) -> list[dict[str, Any]]:
-        """A mapping for each tensor of the main graph."""
-        return [self._details(at) for at in range(len(self._file.tensors))]
-
     def resize_tensor_input(self, index: int, shape: Sequence[int]) -> None:
         """Refuses: the arena is planned for the shapes in the file.
 

@@ -1,7 +1,7 @@
 """Which operators and types tflite-micro has, and what a file holds beyond them.
 
-The table was made by asking the pip wheel: a file of one operator for each of the schema's, and its answer "Didn't find
-op". `tests/device/test_micro_operators.py` asks again.
+The table was made by asking the pip wheel (tflite-micro 0.dev20261023182759): a file of one operator for each of the
+schema's, and its answer "Didn't find op". `tests/device/test_micro.py` asks again.
 """
 
 from __future__ import annotations
@@ -11,9 +11,6 @@ from pathlib import Path
 
 from export.micro.graph import Graph, Operator, read_graph
 from zoo.errors import ModelError
-
-RELEASE = "tflite-micro 0.dev20261023182759"
-"""The release that the table was made from."""
 
 _UNLIKE_THEIR_NAMES: Mapping[str, str] = {
     "BATCH_MATMUL": "AddBatchMatMul",
