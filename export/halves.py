@@ -60,7 +60,7 @@ def _unsafe(model: Any, graph: Any) -> list[int]:
         if _code(model, operator) != DEQUANTIZE or graph.Tensors(operator.Inputs(0)).Type() != FLOAT16:
             continue
         wide = operator.Outputs(0)
-        users = [_code(model, user) for user in operators if wide in user.InputsAsNumpy()]
+        users = [_code(model, user) for user in operators if user.InputsLength() and wide in user.InputsAsNumpy()]
         if wide not in outputs and not all(code in PACKING for code in users):
             found.append(at)
     return found
