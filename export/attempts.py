@@ -21,7 +21,7 @@ from export.signature import Arrays, Signature
 from export.source import Source
 from export.unused import clear_unused
 from export.worker import load_arrays, save_arrays
-from zoo.errors import ModelError, UsageError
+from zoo.errors import ModelError, ResourceError, UsageError
 
 OnEvent = Callable[[str], None]
 SIMILAR = 1.02
@@ -64,22 +64,25 @@ class Attempts:
             self._source.signature,
             preset.name,
             streaming=self._options.streaming,
+            series=self._source.contract.get("input", {}).get("kind") == "series",
             micro=self._options.micro,
         )
-        refused: list[ModelError] = []
+        refused: list[ModelError | ResourceError] = []
         tried: list[Attempt] = []
         for forms in plan.rounds:
             found = []
             for form in forms:
                 try:
                     found.append(self._attempt(preset, form, plan))
-                except ModelError as error:
+                except (ModelError, ResourceError) as error:  # too much time or memory for one form is no end
                     refused.append(error)
             tried += found
             good = [attempt for attempt in found if not attempt.failed]
             if good:
                 return self._choose(good, tried, refused)
         if not tried:
+            if self._options.automatic:  # too much time or memory for one mode is no end of the others
+                raise ModelError(str(refused[0])) from refused[0]
             raise refused[0]
         return self._mended(self._choose(tried, tried, refused), plan)
 
@@ -89,13 +92,17 @@ class Attempts:
             return attempt
         try:
             kept = self.losses(attempt).to_keep()
-        except ModelError as error:
+        except (ModelError, ResourceError) as error:
             self._tell(f"  its layers cannot be told apart: {error}")
             return attempt
         if not kept:
             return attempt
         self._tell(f"  trying int8 with {', '.join(kept)} in float")
-        mended = self._attempt(attempt.preset, attempt.form, plan, keep_float=kept)
+        try:
+            mended = self._attempt(attempt.preset, attempt.form, plan, keep_float=kept)
+        except (ModelError, ResourceError) as error:
+            self._tell(f"  {error}")
+            return attempt
         self._tell(f"  {mended.describe()}")
         return attempt if mended.failed else mended
 
@@ -112,7 +119,7 @@ class Attempts:
             self._losses[attempt.form] = find_layers(self._child, doing, *folders)
         return self._losses[attempt.form]
 
-    def explain(self, _preset: Preset, attempt: Attempt) -> tuple[str, ...]:
+    def explain(self, attempt: Attempt) -> tuple[str, ...]:
         """The layers that lose most, such as "conv2d (12.3 dB)".
 
         Raises:
@@ -120,7 +127,7 @@ class Attempts:
         """
         return self.losses(attempt).worst()
 
-    def _choose(self, among: list[Attempt], tried: list[Attempt], refused: list[ModelError]) -> Attempt:
+    def _choose(self, among: list[Attempt], tried: list[Attempt], refused: list[ModelError | ResourceError]) -> Attempt:
         """The one that misses fewest gates, then the smallest; of two sizes alike, the one with the smaller error."""
         least = min(attempt.bytes for attempt in among)
         chosen = min(
@@ -143,7 +150,6 @@ class Attempts:
     def _refuse(self, preset: Preset) -> None:
         """Says no before any time is spent on what cannot work."""
         name = self._source.name
-        choose_edges(preset, self._options.io)
         if preset.representative and self._source.calibration is None:
             advice = self._source.advice("representative")
             raise UsageError(f"{preset.name} needs representative samples and {name} has none; {advice}")
@@ -166,7 +172,9 @@ class Attempts:
         self._tell(f"converting {doing}")
         saved_model, step = self._lower(form, plan)
         signature = self._source.signature if step is None else step.signature
-        io = choose_edges(preset, self._options.io)
+        asked = self._options.io
+        # auto takes them where a mode offers them
+        io = choose_edges(preset, None if self._options.automatic and asked not in preset.edges else asked)
         arguments: dict[str, Any] = {"saved_model": str(saved_model), "mode": preset.name, "io": io}
         if preset.representative:
             arguments["representative"] = self._representative(step, signature)
@@ -188,7 +196,7 @@ class Attempts:
             "stream": stream,
         }
         model.write_bytes(write_metadata(clear_unused(model.read_bytes()), known, name=self._source.name))
-        edges, outputs = self._replay("run", model, {"stream": stream} if stream else {})
+        edges, outputs = self._replay("run", model, {"stream": stream, "builtin": preset.representative})
         if stream is not None:
             stream = with_quantization(stream, edges)
         return self._compare(
@@ -199,7 +207,7 @@ class Attempts:
             ops=converted["ops"],
             edges=edges,
             outputs=outputs,
-            builtin=load_arrays(Path(edges["builtin"])) if preset.representative else None,
+            builtin=load_arrays(Path(edges["builtin"])) if edges["builtin"] else None,
             stream=stream,
             microseconds=edges.get("microseconds"),
             remembers=remembers,

@@ -10,13 +10,17 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from zoo.errors import ModelError
+
 
 @contextlib.contextmanager
 def state_cleared() -> Iterator[None]:
     """Within the block, the converter's calibrator is prepared before each sample instead of once."""
     from tensorflow.lite.python.optimize import calibrator
 
-    feed = calibrator.Calibrator._feed_tensors
+    feed = getattr(calibrator.Calibrator, "_feed_tensors", None)
+    if feed is None:
+        raise ModelError("this TensorFlow calibrates in another way than 2.21; install the version that is locked")
 
     def feed_each(self: Any, samples: Callable[[], Iterator[Any]], resize_input: bool) -> None:
         for sample in samples():

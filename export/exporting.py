@@ -18,7 +18,7 @@ from export.child import Child
 from export.ladder import MAX_DROP
 from export.options import TARGETS, Options
 from export.pipeline import Export
-from export.quantization import choose_edges
+from export.quantization import Preset, choose_edges
 from export.source import Source
 from export.targets import find_target
 from zoo import runs
@@ -140,25 +140,31 @@ def _options(**asked: Any) -> Options:
     options = Options(**asked)
     if options.file_format not in FORMATS:
         raise UsageError(f"format {options.file_format!r} is unknown; choose one of {', '.join(FORMATS)}")
+    if options.target is not None and options.target not in TARGETS:
+        raise UsageError(f"target {options.target!r} is unknown; choose one of {', '.join(TARGETS)}")
+    if options.automatic:
+        options = replace(options, max_drop=MAX_DROP if options.max_drop is None else options.max_drop)
+    if options.file_format == "saved_model":
+        _check_saved_model(options)
+    if options.out is not None:
+        bundles.check_target(options.out)
+    _check_limits(options, None if options.automatic else options.preset)
+    return options
+
+
+def _check_limits(options: Options, preset: Preset | None) -> None:
+    """Refuses limits and edges that are none, or not of the mode."""
     for name in ("max_drop", "tolerance"):
         limit = getattr(options, name)
         if limit is not None and not (math.isfinite(limit) and limit >= 0):
             unit = "points" if name == "max_drop" else "a share"
             raise UsageError(f"{name.replace('_', ' ')} {limit} is not allowed; give {unit} from 0 up, such as 0.5")
-    if options.target is not None and options.target not in TARGETS:
-        raise UsageError(f"target {options.target!r} is unknown; choose one of {', '.join(TARGETS)}")
-    if options.automatic:
-        options = replace(options, max_drop=MAX_DROP if options.max_drop is None else options.max_drop)
-    preset = None if options.automatic else options.preset
-    if options.file_format == "saved_model":
-        _check_saved_model(options)
     if preset is not None and options.io is not None:
         choose_edges(preset, options.io)
+    if preset is not None and options.tolerance is not None and preset.max_error is None:
+        raise UsageError(f"a tolerance is for float32, {preset.name} is judged by its metric; give --max-drop instead")
     if options.keep_float and (preset is None or preset.name != "int8"):
         raise UsageError(f"layers are kept in float in int8, {options.quantize} was asked for; use --quantize int8")
-    if options.out is not None:
-        bundles.check_target(options.out)
-    return options
 
 
 def _check_saved_model(options: Options) -> None:

@@ -127,7 +127,7 @@ def climb(
     rungs: Sequence[Preset],
     attempt: Callable[[Preset], Tried],
     *,
-    explain: Callable[[Preset, Tried], Sequence[str]] | None = None,
+    explain: Callable[[Tried], Sequence[str]] | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Ladder[Tried]:
     """Tries every mode.
@@ -171,14 +171,12 @@ def _judged(preset: Preset, tried: Attempt, **layers: Any) -> Rung:
     )
 
 
-def _explained(
-    preset: Preset, tried: Tried, explain: Callable[[Preset, Tried], Sequence[str]] | None
-) -> dict[str, Any]:
+def _explained(preset: Preset, tried: Tried, explain: Callable[[Tried], Sequence[str]] | None) -> dict[str, Any]:
     """The layers to blame, or why they cannot be told; nothing for a mode that does well."""
     if explain is None or preset.name not in EXPLAINED or not lost_more_than_a_little(tried):
         return {}
     try:
-        return {"worst_layers": tuple(explain(preset, tried))}
+        return {"worst_layers": tuple(explain(tried))}
     except ModelError as error:
         return {"note": str(error)}
 

@@ -68,11 +68,11 @@ def describe_bundle(
         **cost,
         "memory": memory,
         "keep_float": list(attempt.keep_float),
+        "asked": options.asked,
         "parity": figures(attempt.comparisons),
         "limits": {key: getattr(gates, key) for key in ("max_error", "max_drop", "min_agreement")},
         "golden": next(iter(limits.values())) if signature.single else {"outputs": limits},
-        "target": options.target,
-        "runtimes": [edges["runtime"], *runtimes],
+        "runtimes": [edges["runtime"], *(name for name in runtimes if name != "litert")],
         "source": dict(source.origin),
         **({"auto": rungs} if rungs else {}),
     }

@@ -5,9 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from export.quantization import AUTO, PRESETS, Preset, find_preset
 
+ASKED = (
+    "quantize",
+    "io",
+    "max_drop",
+    "tolerance",
+    "streaming",
+    "target",
+    "max_flash",
+    "max_arena",
+    "keep_float",
+)
+"""Options that decide what is in a TFLite bundle, as `export.export_model` takes them."""
 TARGETS = ("litert", "tflite-runtime", "micro")
 
 
@@ -36,6 +49,11 @@ class Options:
     keep_float: tuple[str, ...] = ()
     out: Path | None = None
     keep_failed: bool = False
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What bundle.json says was asked for; all that the same export needs again."""
+        return {name: getattr(self, name) for name in ASKED}
 
     @property
     def automatic(self) -> bool:

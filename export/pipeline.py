@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from export.targets import Target
 from zoo import runs
 from zoo.errors import GateError, ModelError, UsageError
 
+FEW = 20
+"""Samples below which a comparison says little."""
 MOST_NAMED = 3
 """Layers that an error names."""
 
@@ -64,24 +67,36 @@ class Export:
         path = self._path(attempt.preset.name)
         bundles.check_target(path)
         golden = self._golden(raw, compared, attempt)
-        memory = {} if attempt.failed else self._target.measure(attempt.model, attempt.bytes, self._source.name)
+        attempt, memory = self._measured(attempt)
         content = describe_bundle(
             attempt=attempt,
             options=self._options,
             source=self._source,
             cost={"parameters": cost.count_parameters(self._source.model), "macs": cost.count_macs(self._source.model)},
             memory=memory,
-            runtimes=self._target.runtimes,
+            runtimes=() if attempt.failed else self._target.runtimes,
             rungs=self._rungs,
         )
         if attempt.failed:
             layers = self._layers(attempts, attempt)
             raise self._rejected(path, attempt, compared, {**content, **layers}, golden)
-        written = bundles.write(
-            path, attempt.model, content, golden, extra=self._target.write, check=self._target.check
-        )
+        try:
+            written = bundles.write(
+                path, attempt.model, content, golden, extra=self._target.write, check=self._target.check
+            )
+        except GateError as error:
+            raise self._rejected(path, replace(attempt, failed=(str(error),)), compared, content, golden) from error
         _failed_report(path).unlink(missing_ok=True)
         return written
+
+    def _measured(self, attempt: Attempt) -> tuple[Attempt, dict[str, Any]]:
+        """The attempt, failed where it is over its budget, and the memory that it takes."""
+        if attempt.failed:
+            return attempt, {}
+        try:
+            return attempt, self._target.measure(attempt.model, attempt.bytes, self._source.name)
+        except GateError as error:
+            return replace(attempt, failed=(str(error),)), {}
 
     def _path(self, mode: str) -> Path:
         return self._options.out or self._source.folder / self._options.name(mode)
@@ -116,6 +131,11 @@ class Export:
         return found.best()[1]
 
     def _warn(self, attempt: Attempt, compared: Compared) -> None:
+        if compared.count < FEW:
+            self._tell(
+                f"WARNING: {compared.count} samples can show little: one changed answer passes, as it may be chance; "
+                "compare on more"
+            )
         for name, parity in attempt.comparisons.items():
             targets = compared.targets.get(name)
             if targets is not None and is_chance(parity, targets, self._source.answer(name)["task"]):
@@ -168,12 +188,25 @@ class Export:
             kept = f"; the files are in {folder}"
         lost = ", ".join(content.get("worst_layers", ()))
         most = f"; most is lost in {lost}" if lost else ""
-        keep = ",".join(content.get("to_keep_in_float", ()))
-        advice = f"--keep-float {keep}" if keep else "--quantize auto"
+        advice = self._advice(attempt, content.get("to_keep_in_float", ()))
         return GateError(
             f"{self._source.name} to {path.name} did not pass: {'; '.join(failed)} (on {compared.count} "
-            f"{compared.split} samples){most}; see {report}{kept}, try {advice}, or allow more with --max-drop"
+            f"{compared.split} samples){most}; see {report}{kept}{advice}"
         )
+
+    def _advice(self, attempt: Attempt, to_keep: Sequence[str]) -> str:
+        """What may help against the gates that were missed."""
+        missed = "; ".join(attempt.failed)
+        tips = []
+        if to_keep and not attempt.keep_float:
+            tips.append(f"try --keep-float {','.join(to_keep)}")
+        elif self._options.file_format == "tflite" and not self._options.automatic and attempt.preset.max_drop:
+            tips.append("try --quantize auto")
+        if "a drop of" in missed:
+            tips.append("allow more with --max-drop")
+        if attempt.preset.max_error is not None and "maximum error" in missed:
+            tips.append("allow more with --tolerance")
+        return f", {', or '.join(tips)}" if tips else ""
 
 
 def _failed_report(path: Path) -> Path:

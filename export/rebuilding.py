@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from export.bundle import Bundle
 from export.exporting import export_model
+from export.options import ASKED
 from zoo.errors import UsageError
 
 
@@ -60,24 +60,19 @@ def rebuild(source: Any, bundle: Bundle | Path | str, **options: Any) -> Rebuilt
     if old.format != "tflite":
         raise UsageError(f"{old.path} is a SavedModel, which TensorFlow writes anew each time; use zoo verify")
     with tempfile.TemporaryDirectory(prefix="zoo-check-") as scratch:
-        new = export_model(source, out=Path(scratch) / "bundle", **{**made_with(old.manifest), **options})
+        new = export_model(source, out=Path(scratch) / "bundle", **{**made_with(old), **options})
         return compare_folders(old.path, new.path)
 
 
-def made_with(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of `export_model` that a bundle was made with, from its bundle.json."""
-    automatic = bool(manifest.get("auto"))
-    limits = manifest["limits"]
-    tolerance = limits["max_error"]
-    return {
-        "quantize": "auto" if automatic else manifest["quantize"],
-        "io": None if automatic else manifest["io"],
-        "max_drop": limits["max_drop"],
-        "tolerance": tolerance,
-        "streaming": bool((manifest.get("stream") or {}).get("streaming")),
-        "target": manifest["target"],
-        "keep_float": tuple(manifest["keep_float"]),
-    }
+def made_with(bundle: Bundle) -> dict[str, Any]:
+    """The options of `export_model` that a bundle was made with.
+
+    Raises:
+        UsageError: An earlier version made it, which did not write them down.
+    """
+    if "asked" not in bundle.manifest:
+        raise UsageError(f"{bundle.path} does not say how it was made, an earlier version made it; export it again")
+    return {name: bundle.manifest["asked"][name] for name in ASKED}
 
 
 def compare_folders(old: Path, new: Path) -> Rebuilt:

@@ -12,7 +12,7 @@ from export import micro
 from export.options import Options
 from export.quantization import Preset
 from export.verification import interpreter_of, verify
-from zoo.errors import GateError, UsageError
+from zoo.errors import GateError, ModelError, UsageError
 
 MICRO_MODES = ("float32", "int8", "int16x8")
 """What tflite-micro runs; float16 and dynamic do not allocate there."""
@@ -36,23 +36,26 @@ class Target:
 
     def __init__(self, options: Options, tell: Callable[[str], None]) -> None:
         self._options, self._tell = options, tell
-        if options.target == "tflite-runtime":
-            self.runtimes = ("tflite-runtime",)
+        if options.target is not None and not options.micro:
+            self.runtimes = (options.target,)
         if options.file_format != "tflite" and (options.target or options.max_flash):
             raise UsageError("a target and a budget belong to a TFLite file; use --format tflite")
         if options.max_arena is not None and not options.micro:
             raise UsageError("the tensor arena is measured for micro-controllers only; add --target micro")
 
-    def accept(self, contract: Mapping[str, Any], name: str) -> None:
-        """Refuses, before any time is spent, a model whose inputs the target cannot prepare.
+    def accept(self, contract: Mapping[str, Any], name: str) -> None:  # noqa: ARG002
+        """Refuses, before any time is spent, what the target cannot do.
 
         Args:
             contract: Of the source.
             name: For messages.
 
         Raises:
-            ModelError: Says what cannot be prepared.
+            ModelError: The model's inputs cannot be prepared there.
+            UsageError: A runtime is not installed.
         """
+        for runtime in self.runtimes:
+            interpreter_of(runtime)
 
     def runs(self, preset: Preset) -> bool:  # noqa: ARG002
         """Whether the target runs files of a mode."""
@@ -79,12 +82,14 @@ class Target:
         """Replays the golden samples of a finished folder on the target's runtimes.
 
         Raises:
-            GateError: It does not run there, or answers otherwise.
-            UsageError: A runtime is not installed.
+            GateError: It ends otherwise there, or answers otherwise.
+            ModelError: The runtime is known not to run it.
         """
         for runtime in self.runtimes:
             self._tell(f"replaying the golden samples on {runtime}")
             found = verify(folder, runtime)
+            if found.status == "refused":
+                raise ModelError(f"{runtime} does not run it: {found.problem}")
             if not found.ok:
                 raise GateError(f"the export does not pass on {runtime}: {found.problem}")
 
@@ -109,8 +114,8 @@ class MicroTarget(Target):
             ModelError: Names it.
             UsageError: tflite-micro is not installed.
         """
+        super().accept(contract, name)
         micro.check_contract(contract, name)
-        interpreter_of("tflite-micro")
 
     def runs(self, preset: Preset) -> bool:
         """Whether tflite-micro runs files of a mode."""

@@ -309,6 +309,7 @@ def _stream(options: argparse.Namespace, model: runner.TFLiteModel, contract: Ma
     """An answer for every sample of a series, or for every window of it; printed as they come."""
     stream = streaming.Stream(model, contract)
     found: list[dict[str, Any]] = []
+    count = 0
     with _writing(options.out) if options.out else contextlib.nullcontext() as writer:
         for number, sample in enumerate(streaming.read_samples(options.input, stream.sample_shape), start=1):
             outputs = stream.push(sample)
@@ -316,14 +317,16 @@ def _stream(options: argparse.Namespace, model: runner.TFLiteModel, contract: Ma
                 continue
             columns = {"sample": [str(number)], **answer_columns(outputs[None], contract, options.top)}
             if writer is not None:
-                writer.writerows([*([] if found else [list(columns)]), *zip(*columns.values())])
-            elif not options.json:
+                writer.writerows([*([] if count else [list(columns)]), *zip(*columns.values())])
+            elif options.json:
+                found.append({"sample": number, **answers(outputs[None], contract, options.top)[0]})
+            else:
                 _print("\t".join(value for (value,) in columns.values()))
-            found.append({"sample": number, **answers(outputs[None], contract, options.top)[0]})
-    if not found:
-        raise DataError(f"the series has fewer samples than a window of {contract['stream']['steps']}; give more")
+            count += 1
+        if not count:
+            raise DataError(f"the series has fewer samples than a window of {contract['stream']['steps']}; give more")
     if options.out:
-        return {"out": str(options.out.absolute()), "answered": len(found)}, f"{len(found)} answered in {options.out}"
+        return {"out": str(options.out.absolute()), "answered": count}, f"{count} answered in {options.out}"
     return {"predictions": found}, ""
 
 

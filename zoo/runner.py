@@ -33,8 +33,10 @@ else:
     )
 
 BATCH = 32
-BUNDLE_SUFFIXES = (".json", ".npz", ".pb", ".py", ".tflite", ".txt")
+BUNDLE_SUFFIXES = (".json", ".npz", ".pb", ".tflite", ".txt")
 """Of the files in a bundle's own folder."""
+CODE_SUFFIXES = (".py", ".pyc", ".pyd", ".so")
+"""Of what Python would import from there, however deep."""
 
 
 class Port:
@@ -401,7 +403,8 @@ def _belongs(name: str, listed: Mapping[str, str]) -> bool:
     if name == "SHA256SUMS" or any(part.startswith(".") or part == "__pycache__" for part in parts):
         return False
     inside = len(parts) > 1 and any(other.startswith(f"{parts[0]}/") for other in listed)
-    return inside or (len(parts) == 1 and Path(name).suffix in BUNDLE_SUFFIXES)
+    suffix = Path(name).suffix
+    return inside or suffix in CODE_SUFFIXES or (len(parts) == 1 and suffix in BUNDLE_SUFFIXES)
 
 
 def read_contract(folder: Path) -> dict[str, Any]:

@@ -9,18 +9,18 @@ import csv
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Dict, Tuple
 
 import numpy as np
 
 if __package__:
     from . import preprocessing
-    from .interpreters import DataError, ModelError
+    from .interpreters import DataError, ModelError, one_line
     from .runner import TFLiteModel
 else:
     sys.dont_write_bytecode = True  # a bundle holds what its SHA256SUMS list, no __pycache__
     import preprocessing  # type: ignore[import-not-found,no-redef]
-    from interpreters import DataError, ModelError  # type: ignore[import-not-found,no-redef]
+    from interpreters import DataError, ModelError, one_line  # type: ignore[import-not-found,no-redef]
     from runner import TFLiteModel  # type: ignore[import-not-found,no-redef]
 
 
@@ -113,14 +113,19 @@ class SteppedModel(TFLiteModel):
             DataError: Another shape, or NaN and infinite values.
         """
         checked = self._checked({self.input.name: np.asarray(sample)[None]})[self.input.name]
-        return np.asarray(self.output.dequantise(self._advance(self.input.quantise(checked)))[0])
+        answer, self._state = self._advance(self.input.quantise(checked), self._state)
+        return np.asarray(self.output.dequantise(answer)[0])
 
-    def _advance(self, quantised: np.ndarray) -> np.ndarray:
-        """One call: (1, *shape) in the file's own type to the answer in it; the state goes on."""
-        tensors = {self.input.name: quantised, **self._state}
-        found = self._call(tensors, self._all_inputs, self._all_outputs)
-        self._state = {into: self._carry(out, into, found[out]) for out, into in self._carried.items()}
-        return found[self.output.name]
+    def _advance(
+        self, quantised: np.ndarray, state: Mapping[str, np.ndarray]
+    ) -> Tuple[np.ndarray, Dict[str, np.ndarray]]:
+        """One call: (1, *shape) in the file's own type to the answer in it, and the state after it."""
+        try:
+            found = self._call({self.input.name: quantised, **state}, self._all_inputs, self._all_outputs)
+        except (RuntimeError, ValueError) as error:  # an operator that prepares and then cannot run
+            raise ModelError(f"{self.path} does not run: {one_line(error)}; export it again") from error
+        after = {into: self._carry(out, into, found[out]) for out, into in self._carried.items()}
+        return found[self.output.name], after
 
     def _carry(self, out: str, into: str, values: np.ndarray) -> np.ndarray:
         """A state for the next call: as it is where both ends have one scale, else scaled anew."""
@@ -156,14 +161,16 @@ class SteppedModel(TFLiteModel):
 
     def _sequence(self, steps: np.ndarray) -> np.ndarray:
         """Answers to one sequence from a state of zeros, in the file's own type; the last, or each."""
-        self.reset()
-        answers = [self._advance(steps[at : at + 1])[0] for at in range(len(steps))]
+        answers, state = [], self._zeros  # its own: a stream under way goes on as it was
+        for at in range(len(steps)):
+            answer, state = self._advance(steps[at : at + 1], state)
+            answers.append(answer[0])
         return np.stack(answers) if self._each else answers[-1]
 
     def invoke(self, quantised: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """What a benchmark times: one step of a streaming model, else a whole sequence (steps, *shape)."""
         (values,) = quantised.values()
-        return {self.output.name: self._advance(values) if self._one_step else self._sequence(values)}
+        return {self.output.name: self._advance(values, self._zeros)[0] if self._one_step else self._sequence(values)}
 
     def example(self) -> dict[str, np.ndarray]:
         """Random numbers of 0 to 1 for `invoke`."""

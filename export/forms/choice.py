@@ -47,7 +47,15 @@ def refuse_stateful(model: Any) -> None:
             )
 
 
-def plan_forms(model: Any, signature: Signature, mode: str, *, streaming: bool = False, micro: bool = False) -> Plan:
+def plan_forms(
+    model: Any,
+    signature: Signature,
+    mode: str,
+    *,
+    streaming: bool = False,
+    series: bool = True,
+    micro: bool = False,
+) -> Plan:
     """The forms to try for a TFLite file, best first.
 
     Args:
@@ -55,19 +63,21 @@ def plan_forms(model: Any, signature: Signature, mode: str, *, streaming: bool =
         signature: Of `export.signature.describe`.
         mode: Quantization mode.
         streaming: Only what answers sample by sample.
+        series: Whether the model's input is a series of samples.
         micro: For tflite-micro, which does not come to an end with one loop after another: a step before a loop.
 
     Raises:
         ModelError: None serves; says why and what to do instead.
     """
     calls = tuple(find_calls(model, signature))
-    not_stepped = why_not_stepped(model, signature, calls)
     if streaming:
-        return Plan(rounds=(_streamed(model, signature, calls, not_stepped),), calls=calls)
+        return Plan(rounds=(_streamed(model, signature, calls, series),), calls=calls)
     if not calls:
         return Plan(rounds=(("graph",),))
     fusable = [not why_not_fused(call) for call in calls]
-    if mode in FLOATING:
+    floating = mode in FLOATING
+    not_stepped = why_not_stepped(model, signature, calls) if micro or not floating else "not asked"
+    if floating:
         # dynamic leaves the fused operator's weights as they are
         first = ("fused", "loop") if any(fusable) and mode != "dynamic" else ("loop",)
         stepped = micro and not all(fusable) and not not_stepped
@@ -85,13 +95,14 @@ def plan_forms(model: Any, signature: Signature, mode: str, *, streaming: bool =
     return Plan(rounds=tuple(rounds), calls=calls)
 
 
-def _streamed(model: Any, signature: Signature, calls: Sequence[RecurrentCall], not_stepped: str) -> tuple[str, ...]:
+def _streamed(model: Any, signature: Signature, calls: Sequence[RecurrentCall], series: bool) -> tuple[str, ...]:
     """A recurrent model step by step; any other over a series through a buffer of its window."""
+    not_stepped = why_not_stepped(model, signature, calls)
     if calls and not_stepped:
         raise ModelError(f"{model.name} cannot stream: {not_stepped}; export it without --streaming")
     if calls:
         return ("step",)
-    if not signature.single or len(signature.inputs[0].shape) != 2:
+    if not signature.single or len(signature.inputs[0].shape) != 2 or not series:
         raise ModelError(
             f"{model.name} cannot stream: it has no recurrent layer and does not take a series (steps, channels); "
             "export it without --streaming"

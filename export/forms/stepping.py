@@ -12,6 +12,7 @@ import numpy as np
 from export.forms.calls import RecurrentCall
 from export.signature import Arrays, Signature, Tensor
 from zoo.errors import ModelError
+from zoo.interpreters import one_line
 
 ONE_STEP_LAYERS = (
     "Activation",
@@ -22,25 +23,19 @@ ONE_STEP_LAYERS = (
     "Dense",
     "Dropout",
     "ELU",
-    "EinsumDense",
     "Embedding",
     "GaussianDropout",
     "GaussianNoise",
     "Identity",
-    "LayerNormalization",
     "LeakyReLU",
     "Maximum",
     "Minimum",
     "Multiply",
-    "Normalization",
-    "PReLU",
     "ReLU",
     "Rescaling",
-    "Softmax",
     "SpatialDropout1D",
     "Subtract",
     "TimeDistributed",
-    "UnitNormalization",
     # keras.ops on symbolic tensors
     "Cast",
     "Divide",
@@ -51,7 +46,7 @@ ONE_STEP_LAYERS = (
     "TrueDivide",
 )
 """Layers whose answer at one time step depends on that step alone."""
-LAST_AXIS_LAYERS = ("BatchNormalization", "Concatenate")
+LAST_AXIS_LAYERS = ("BatchNormalization", "Concatenate", "LayerNormalization", "Softmax", "UnitNormalization")
 """Likewise where their axis is the last one."""
 MOST_CALIBRATION_STEPS = 4000
 
@@ -120,12 +115,12 @@ class _Walk:
             if wanted[0] != self._steps or len(wanted) < 2 or -1 in wanted:
                 raise _NotOneStepError(f"layer {name!r} gives the time axis another shape")
             return self._reshape(arguments[0], (1, *wanted[1:]))
-        if kind in LAST_AXIS_LAYERS and operation.axis not in (-1, len(timed[0].shape) - 1):
-            raise _NotOneStepError(f"layer {name!r} works along the time axis")
+        last = (-1, len(timed[0].shape) - 1)
+        axes = operation.axis if kind in LAST_AXIS_LAYERS else -1
+        if any(axis not in last for axis in (axes if isinstance(axes, (list, tuple)) else (axes,))):
+            raise _NotOneStepError(f"layer {name!r} works along other axes than the last")
         if kind not in (*ONE_STEP_LAYERS, *LAST_AXIS_LAYERS):
             raise _NotOneStepError(f"layer {name!r} ({kind}) looks at several time steps")
-        if kind == "Softmax" and operation.axis != -1:
-            raise _NotOneStepError(f"layer {name!r} works along the time axis")
         return operation(*arguments, **options)
 
     def _recur(self, layer: Any, arguments: Any, options: Any) -> Any:
@@ -259,6 +254,10 @@ class StepModel:
             found = walk.run(self._model, sample)
         except _NotOneStepError as error:
             raise ModelError(str(error)) from error
+        except ModelError:
+            raise
+        except Exception as error:  # a layer whose weights or axes reach over the steps raises anything
+            raise ModelError(f"it does not run one step at a time: {one_line(error)[:120]}") from error
         if missing := given.keys() - walk.left.keys():
             raise ModelError(f"{len(missing)} of its recurrent layers lie inside other layers")
         if walk.is_timed(found):
@@ -290,15 +289,20 @@ class StepModel:
             states = {state.input: found[state.output] for state in self.states}
         stacked = {name: np.stack(parts, axis=1) for name, parts in met.items()}  # (n, steps, ...)
         flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in stacked.items()}
-        return _spread(flat)
+        return _spread(flat, self.steps)
 
 
-def _spread(arrays: Arrays) -> dict[str, np.ndarray]:
+def _spread(arrays: Arrays, steps: int) -> dict[str, np.ndarray]:
+    """At most `MOST_CALIBRATION_STEPS` rows, the whole first sequence among them, every time step equally often.
+
+    The first sequence holds the pixels that span the input's range, and its last step.
+    """
     count = len(next(iter(arrays.values())))
     stride = math.ceil(count / MOST_CALIBRATION_STEPS)
-    if stride > 1 and math.gcd(stride, count) > 1:  # a stride that divides the steps would meet the same one always
+    while math.gcd(stride, steps) > 1:  # a stride that shares a factor with the steps would meet some of them only
         stride += 1
-    return {name: values[::stride] for name, values in arrays.items()}
+    rows = np.union1d(np.arange(steps), np.arange(0, count, stride))
+    return {name: values[rows] for name, values in arrays.items()}
 
 
 def _reshape(tensor: Any, shape: tuple[int, ...]) -> Any:

@@ -114,21 +114,20 @@ def test_where_none_passes_the_error_has_all_rungs() -> None:
     ],
 )
 def test_layers_are_named_where_int8_lost_more_than_a_little(int8: Tried, asked: bool) -> None:
-    calls: list[str] = []
+    calls: list[Tried] = []
 
-    def explain(preset: Preset, attempt: Tried) -> list[str]:
-        assert attempt is int8
-        calls.append(preset.name)
+    def explain(attempt: Tried) -> list[str]:
+        calls.append(attempt)
         return ["conv2d (3.1 dB)", "dense (20.0 dB)"]
 
     results = {**GOOD, "int8": int8, "float16": tried(10, 5.0, failed=("lost",))}
     ladder = climb(LADDER, outcome(results), explain=explain)
-    assert calls == (["int8"] if asked else [])
+    assert calls == ([int8] if asked else [])
     assert ("most is lost in conv2d (3.1 dB), dense" in str(ladder.rungs[0])) is asked
 
 
 def test_layers_that_cannot_be_told_do_not_hide_the_rung() -> None:
-    def explain(preset: Preset, attempt: Tried) -> list[str]:
+    def explain(attempt: Tried) -> list[str]:
         raise ModelError("no intermediate tensors")
 
     ladder = climb(LADDER, outcome({**GOOD, "int8": tried(10, 8.0, failed=("lost",))}), explain=explain)
@@ -138,7 +137,7 @@ def test_layers_that_cannot_be_told_do_not_hide_the_rung() -> None:
 
 def test_layers_that_stay_in_float_are_told_with_what_is_lost_without() -> None:
     partly = replace(GOOD["int8"], keep_float=("stretch", "shrink"))
-    ladder = climb(LADDER, outcome({**GOOD, "int8": partly}), explain=lambda preset, attempt: ["stretch (-3.9 dB)"])
+    ladder = climb(LADDER, outcome({**GOOD, "int8": partly}), explain=lambda attempt: ["stretch (-3.9 dB)"])
     assert ladder.report()[0]["keep_float"] == ("stretch", "shrink")
     assert str(ladder.rungs[0]).startswith("int8 with stretch, shrink in float, 30,000 bytes")
     assert "most is lost in stretch (-3.9 dB)" in str(ladder.rungs[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,7 @@ def command(
     described = overrides({**options, "target": target_column}, ())
     common: dict[str, Any] = {"data": data, "data_options": described, "root": root, "on_event": say}
     if check is not None:
-        _check(source, check, common, asked, as_json)
+        _check(source, check, common, (*asked, "keep_float"), as_json)
         return
     from export import export_model
 
@@ -144,12 +144,12 @@ EXPORT_OPTIONS = (
 )
 
 
-def _check(source: str, bundle: Path, common: Mapping[str, Any], asked: Mapping[str, Any], as_json: bool) -> None:
+def _check(source: str, bundle: Path, common: Mapping[str, Any], names: Sequence[str], as_json: bool) -> None:
     """Rebuilds and compares; exits 7 where a byte differs."""
     from export import rebuild
 
     context = click.get_current_context()
-    given = [name for name in asked if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
+    given = [name for name in names if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
     if given:
         named = ", ".join(f"--{name.replace('_', '-').replace('file-format', 'format')}" for name in given)
         raise UsageError(f"--check exports as the bundle was made; leave out {named}")

@@ -11,13 +11,22 @@ from typing import Any
 from export.bundle import Bundle
 from export.child import Child
 from export.exporting import export_model
-from export.quantization import AUTO, find_preset
+from export.options import Options
+from export.quantization import find_preset
+from export.targets import find_target
 from export.verification import verify
 from zoo import metrics, runs
 from zoo.config import MONITORS, RunConfig, configure
 from zoo.data.dataset import Dataset
 from zoo.deployment import Deployment, ExportWish, read_deployment
-from zoo.errors import GateError, InterruptedRunError, SigtermInterrupt, TerminatedRunError, UsageError
+from zoo.errors import (
+    GateError,
+    InterruptedRunError,
+    ModelError,
+    SigtermInterrupt,
+    TerminatedRunError,
+    UsageError,
+)
 from zoo.inference.evaluation import answer_split
 from zoo.inference.predictor import Predictor
 from zoo.recipefile import read_toml
@@ -93,8 +102,11 @@ class _Work:
 def _check_wish(path: Path, wish: ExportWish) -> None:
     """Refuses a mode before anything is trained for it."""
     try:
-        if wish.quantize != AUTO:
+        target = "micro" if wish.micro else None
+        options = Options(file_format=wish.format, quantize=wish.quantize, target=target)
+        if not options.automatic:
             find_preset(wish.quantize)
+        find_target(options, lambda _line: None)
     except UsageError as error:
         raise UsageError(f"{path}: [export] {wish.name}: {error}") from error
     if wish.format == "saved_model" and (wish.quantize != "float32" or wish.streaming or wish.micro):
@@ -169,7 +181,7 @@ def _export_one(work: _Work, trained: Run, dataset: Dataset, wish: ExportWish, c
             child=child,
             on_event=lambda text: work.listener(Message(text)),
         )
-    except GateError as error:
+    except (GateError, ModelError, UsageError) as error:  # one bundle that cannot be is no end of the others
         return BundleOutcome(name=wish.name, problem=str(error))
     work.listener(Message(f"verifying {wish.name}, measuring it on the test split"))
     verified = verify(bundle)
