@@ -287,6 +287,30 @@ def test_mixed_precision_is_exported_in_float32(keras: Any, child: Child, tmp_pa
     assert "CAST" not in bundle.ops
 
 
+def test_a_target_whose_runtime_is_missing_is_refused_before_any_conversion(
+    image_run: runs.Run, child: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "nothing here"))
+    told: list[str] = []
+    for target in ("tflite-runtime", "micro"):
+        with pytest.raises(UsageError, match="is not installed; run: zoo doctor --install"):
+            export.export_model(
+                image_run, target=target, child=child, out=tmp_path / "never", on_event=told.append, quantize="int8"
+            )
+    assert not any("converting" in line for line in told)
+    assert not (tmp_path / "never").exists()
+
+
+def test_a_file_over_its_budget_leaves_a_report_and_what_may_be_done(
+    image_run: runs.Run, child: Child, tmp_path: Path
+) -> None:
+    with pytest.raises(GateError, match=r"over budget: .* 1,024 bytes .* are allowed"):
+        export.export_model(image_run, max_flash="1k", child=child, out=tmp_path / "small", keep_failed=True)
+    assert "over budget" in runs.read_json(tmp_path / "small.failed.json")["failed"][0]
+    assert (tmp_path / "small.failed" / "model.tflite").is_file()
+    assert not (tmp_path / "small").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -295,6 +319,14 @@ def test_mixed_precision_is_exported_in_float32(keras: Any, child: Child, tmp_pa
         ({"quantize": "int9"}, "did you mean int8"),
         ({"max_drop": -1.0}, "points from 0 up"),
         ({"max_drop": float("nan")}, "points from 0 up"),
+        ({"quantize": "int8", "tolerance": 0.1}, "a tolerance is for float32, int8 is judged by its metric"),
+        ({"quantize": "int8", "io": "int16"}, "choose one of int8, uint8, float"),
+        ({"quantize": "float16", "keep_float": ["dense"]}, "kept in float in int8, float16 was asked for"),
+        ({"target": "esp32"}, "choose one of litert, tflite-runtime, micro"),
+        ({"quantize": "dynamic", "target": "micro"}, "--target micro runs float32, int8, int16x8, not dynamic"),
+        ({"max_arena": "32k"}, "the tensor arena is measured for micro-controllers only"),
+        ({"max_flash": "much"}, "'much' is no size"),
+        ({"format": "saved_model", "streaming": True}, "takes whole float sequences"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_at_once(image_run: runs.Run, options: dict[str, Any], words: str) -> None:

@@ -131,6 +131,13 @@ def test_code_that_was_put_beside_the_program_is_told_and_answers_written_there_
     assert runner.check_sums(bundle) == ["numpy.py is not in SHA256SUMS"]
 
 
+@pytest.mark.parametrize("name", ["numpy/__init__.py", "numpy.so", "deep/er/csv.pyc"])
+def test_what_python_would_import_from_a_bundle_is_told_however_deep(bundle: Path, name: str) -> None:
+    (bundle / name).parent.mkdir(parents=True, exist_ok=True)
+    (bundle / name).write_bytes(b"")
+    assert any(name in problem for problem in runner.check_sums(bundle))
+
+
 def test_the_bundles_own_program_refuses_a_flipped_byte_behind_the_model(bundle: Path) -> None:
     model = bundle / "model.tflite"
     whole = model.read_bytes()

@@ -146,6 +146,23 @@ def test_calibration_begins_each_sequence_anew(keras: Any, child: Child, tmp_pat
     assert once == often
 
 
+@pytest.mark.parametrize("joining", ["LayerNormalization", "EinsumDense"])
+def test_a_layer_over_the_steps_stops_the_step_form_alone(
+    keras: Any, child: Child, tmp_path: Path, joining: str
+) -> None:
+    layers = keras.layers
+    layer = {
+        "LayerNormalization": lambda: layers.LayerNormalization(axis=[1, 2]),
+        "EinsumDense": lambda: layers.EinsumDense("abc,bd->adc", output_shape=(5, 3)),
+    }[joining]()
+    model = keras.Sequential([keras.Input((12, 3)), layer, layers.LSTM(4), layers.Dense(2)])
+    samples = np.random.default_rng(0).normal(size=(20, 12, 3)).astype(np.float32)
+    options = {"evaluate": (samples, np.zeros((20, 2))), "child": child, "out": tmp_path / "bundle"}
+    assert export.to_tflite(model, **options).manifest["form"] == "fused"
+    with pytest.raises(ModelError, match=r"cannot stream: layer .*; export it without --streaming"):
+        export.to_tflite(model, streaming=True, **options)
+
+
 def test_a_stateful_layer_is_refused_with_what_to_do(keras: Any, child: Child, tmp_path: Path) -> None:
     layers = keras.layers
     model = keras.Sequential([keras.Input((12, 3), batch_size=1), layers.LSTM(4, stateful=True, name="memory")])

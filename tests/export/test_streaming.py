@@ -13,9 +13,10 @@ import pytest
 
 import export
 from export.child import Child
+from export.forms.stepping import MOST_CALIBRATION_STEPS, _spread
 from tests.export.conftest import contract, write_run
 from tests.export.test_recurrent import sequence_run
-from zoo import preprocessing, runs
+from zoo import preprocessing, runs, streaming
 
 
 def stream(bundle: export.Bundle, *words: object, given: str = "") -> subprocess.CompletedProcess[str]:
@@ -108,6 +109,33 @@ def test_too_few_samples_and_models_without_a_series_are_refused(
     assert (told.returncode, "does not take a series of samples" in told.stderr) == (4, True)
 
 
+def test_too_few_samples_leave_no_file(windowed: export.Bundle, tmp_path: Path) -> None:
+    told = stream(windowed, "-", "--out", tmp_path / "answers.csv", given="1,2,3\n")
+    assert (told.returncode, list(tmp_path.iterdir())) == (3, [])
+
+
+def test_whole_sequences_between_samples_do_not_disturb_a_stream(stepped: export.Bundle) -> None:
+    sequence = runs.read_npz(stepped.path / "golden.npz")["samples"][0]
+    model = streaming.open_model(stepped.model, stepped.manifest)
+    assert isinstance(model, streaming.SteppedModel)
+    alone = [model.push(sample) for sample in sequence]
+    model.reset()
+    between = []
+    for sample in sequence:
+        between.append(model.push(sample))
+        model.predict(sequence[None])
+    np.testing.assert_array_equal(alone, between)
+
+
+@pytest.mark.parametrize("steps", [24, 28, 30, 60, 7])
+def test_calibration_meets_every_time_step_and_the_whole_first_sequence(steps: int) -> None:
+    rows = np.arange(500 * steps)
+    kept = _spread({"input": rows}, steps)["input"]
+    assert len(kept) <= MOST_CALIBRATION_STEPS + steps
+    assert set(kept % steps) == set(range(steps))
+    assert list(kept[:steps]) == list(range(steps))
+
+
 def test_token_ids_go_step_by_step(keras: Any, child: Child, tmp_path: Path) -> None:
     layers = keras.layers
     model = keras.Sequential(
@@ -142,3 +170,10 @@ def test_every_form_is_the_same_byte_for_byte(keras: Any, child: Child, tmp_path
     found = export.rebuild(run, bundle, child=child)
     assert found.ok is False
     assert "predict.py differ; added.txt were added" in found.problem
+
+
+def test_a_bundle_of_auto_is_rebuilt_as_it_was_asked_for(image_run: runs.Run, child: Child, tmp_path: Path) -> None:
+    asked = {"io": "uint8", "max_drop": 2.0, "tolerance": 1e-3}
+    bundle = export.export_model(image_run, quantize="auto", child=child, out=tmp_path / "auto", **asked)
+    assert {name: bundle.manifest["asked"][name] for name in asked} == asked
+    assert export.rebuild(image_run, bundle, child=child).problem == ""
