@@ -8,6 +8,7 @@ checks on LiteRT included. Ratios are of medians, over alternating rounds in thi
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 import subprocess
@@ -76,7 +77,8 @@ def stock_file(run: runs.Run, mode: str, out: Path) -> Path:
         converter.representative_dataset = lambda: ([sample[None]] for sample in samples[:200].astype(np.float32))
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8
-    out.write_bytes(converter.convert())
+    with contextlib.redirect_stdout(sys.stderr):  # Keras tells there what it saved for the converter
+        out.write_bytes(converter.convert())
     return out
 
 

@@ -51,7 +51,7 @@ def cells(
 
     def get(name: str) -> dict[tuple[str, bool, str], Cell]:
         if name not in made:
-            row = replace(rows()[name], options={"epochs": 20})
+            row = replace(rows()[name], options={"epochs": 12})
             run = train_row(row, folder, tell=str)
             found = [cell for of_one in fill_row(row, run, child, runtimes) for cell in of_one]
             made[name] = {(cell.mode, cell.streaming, cell.runtime): cell for cell in found}
@@ -60,6 +60,7 @@ def cells(
     return get
 
 
+@pytest.mark.timeout(900)  # the first cell of a recipe trains it and fills all others
 @pytest.mark.parametrize("runtime", list(doctor.RUNTIMES))
 @pytest.mark.parametrize(("name", "streaming"), FORMS)
 def test_each_mode_passes_or_is_refused_as_expected(
