@@ -23,7 +23,7 @@ from export.verification import RUNTIMES, verify
 from scripts.figures import ROOT, aligned, fill_page, markdown
 from scripts.matrix_rows import MODES, STATUSES, Cell, Row, faults, rows
 from zoo import doctor, runs
-from zoo.errors import ModelError, ResourceError, UsageError, ZooError
+from zoo.errors import InterruptedRunError, ModelError, TerminatedRunError, UsageError, ZooError
 
 PAGE = ROOT / "docs" / "matrix.md"
 RESULTS = "matrix.json"
@@ -147,19 +147,22 @@ def measure(names: Sequence[str], folder: Path, *, again: bool, tell: Tell) -> l
     file, known = folder / RESULTS, rows()
     with Child() as child:
         for name in names:
-            cells = read_cells(file)
-            done = [cell for cell in cells if cell.row == name]
+            done = [cell for cell in read_cells(file) if cell.row == name]
             if not again and len(done) == len(known[name].exports) * len(RUNTIMES) and not faults(done):
                 tell(f"{name}: kept from {file}")
                 continue
-            kept, found = [cell for cell in cells if cell.row != name], list[Cell]()
+            found: list[Cell] = []
             try:
                 run = train_row(known[name], folder, tell)
-            except (ModelError, UsageError, ResourceError) as error:
-                raise SystemExit(f"{name} cannot be trained: {error}") from error
+            except (InterruptedRunError, TerminatedRunError):
+                raise
+            except ZooError as error:
+                tell(f"{name} cannot be trained and has no cells: {error}")
+                continue
             for cells_of_one in fill_row(known[name], run, child, tell=tell):
                 found += cells_of_one
-                runs.write_json(file, [asdict(cell) for cell in [*kept, *found]])
+                others = [cell for cell in read_cells(file) if cell.row != name]
+                runs.write_json(file, [asdict(cell) for cell in [*others, *found]])
     return read_cells(file)
 
 
@@ -206,10 +209,11 @@ def main() -> None:
     prepare(RUNTIMES, say)
     try:
         cells = measure(arguments.names or list(rows()), folder, again=arguments.again, tell=say)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, InterruptedRunError, TerminatedRunError):
         say(f"interrupted; what is done is in {folder / RESULTS}, the same command goes on")
         sys.exit(130)
-    sys.exit(finish(cells, folder / RESULTS))
+    without = set(arguments.names or rows()) - {cell.row for cell in cells}
+    sys.exit(finish(cells, folder / RESULTS) or bool(without))
 
 
 if __name__ == "__main__":
