@@ -175,6 +175,11 @@ class Attempts:
         asked = self._options.io
         # auto takes them where a mode offers them
         io = choose_edges(preset, None if self._options.automatic and asked not in preset.edges else asked)
+        if io == "uint8" and step is not None:
+            raise ModelError(
+                f"uint8 is for whole images, {self._source.name} in {preset.name} takes a step of shape "
+                f"{step.sample.shape} a call; leave --io out"
+            )
         arguments: dict[str, Any] = {"saved_model": str(saved_model), "mode": preset.name, "io": io}
         if preset.representative:
             arguments["representative"] = self._representative(step, signature)

@@ -18,7 +18,8 @@ class Parity:
     """One comparison over `samples` samples.
 
     Attributes:
-        split: Where the samples come from: "validation", "given", or "random" for a model without data.
+        split: Where the samples come from: "validation", "given", "calibration" (those that calibrate too),
+            or "random" for a model without data.
         max_error: Largest absolute difference of the model's outputs, after dequantization.
         agreement: Share of samples with the same answer; R2 between the two for regression.
         changed: Samples whose answer differs; None for regression, whose answers are numbers.

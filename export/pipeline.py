@@ -131,6 +131,10 @@ class Export:
         return found.best()[1]
 
     def _warn(self, attempt: Attempt, compared: Compared) -> None:
+        if compared.split == "calibration" and attempt.preset.representative:
+            self._tell(
+                "WARNING: it is compared on the samples that calibrate it, which flatters it; give others as evaluate"
+            )
         if compared.count < FEW:
             self._tell(
                 f"WARNING: {compared.count} samples can show little: one changed answer passes, as it may be chance; "
@@ -171,8 +175,13 @@ class Export:
             "layers": [asdict(layer) for layer in loss.layers],
             "input_snr_db": loss.input_snr_db,
             "worst_layers": list(loss.worst(MOST_NAMED)),
-            "to_keep_in_float": list(loss.to_keep()),
+            "to_keep_in_float": self._known_layers(loss.to_keep()),
         }
+
+    def _known_layers(self, names: Sequence[str]) -> list[str]:
+        """The names, where all of them are layers that a user can name; none where a step of our own is among them."""
+        known = {layer.name for layer in self._source.model._flatten_layers(include_self=False)}
+        return list(names) if all(name.split("/")[-1] in known for name in names) else []
 
     def _rejected(
         self, path: Path, attempt: Attempt, compared: Compared, content: dict[str, Any], golden: dict[str, np.ndarray]

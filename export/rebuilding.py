@@ -10,7 +10,10 @@ from typing import Any
 from export.bundle import Bundle
 from export.exporting import export_model
 from export.options import ASKED
-from zoo.errors import UsageError
+from export.sources import locate
+from zoo.errors import ModelError, UsageError
+from zoo.runner import check_sums
+from zoo.runs import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +42,12 @@ class Rebuilt:
     @property
     def problem(self) -> str:
         """What differs, in one line; empty where nothing does."""
-        parts = {"differ": self.different, "are missing": self.missing, "were added": self.extra}
-        told = [f"{', '.join(names)} {what}" for what, names in parts.items() if names]
+        parts = (
+            (("differs", "differ"), self.different),
+            (("is missing", "are missing"), self.missing),
+            (("was added", "were added"), self.extra),
+        )
+        told = [f"{', '.join(names)} {verbs[len(names) > 1]}" for verbs, names in parts if names]
         return f"{self.bundle} is not what its model exports to now: {'; '.join(told)}" if told else ""
 
 
@@ -57,6 +64,14 @@ def rebuild(source: Any, bundle: Bundle | Path | str, **options: Any) -> Rebuilt
         ZooError: Of the export.
     """
     old = bundle if isinstance(bundle, Bundle) else Bundle(bundle)
+    if problems := check_sums(old.path):
+        raise ModelError(f"{old.path} was changed after it was made: {'; '.join(problems)}; export it again")
+    if isinstance(source, (str, Path)):
+        source = locate(source, Path(options.get("root", "runs")))
+    if isinstance(source, Run):
+        made, asked = old.manifest["source"].get("run"), f"{source.path.parent.name}/{source.path.name}"
+        if made != asked:
+            raise UsageError(f"{old.path} was made from {made or 'no run'}, not from {asked}; name that one")
     if old.format != "tflite":
         raise UsageError(f"{old.path} is a SavedModel, which TensorFlow writes anew each time; use zoo verify")
     with tempfile.TemporaryDirectory(prefix="zoo-check-") as scratch:

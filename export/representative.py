@@ -6,6 +6,9 @@ import numpy as np
 
 from export.signature import Arrays
 
+LEAST = 40
+"""Samples below which none are held out: calibration needs them all."""
+
 
 def draw(samples: Arrays, limit: int, seed: int = 0) -> dict[str, np.ndarray]:
     """At most `limit` samples from anywhere among them, in their order.
@@ -42,3 +45,28 @@ def calibration_inputs(samples: np.ndarray, dtype: str) -> np.ndarray:
     if samples.dtype == np.uint8 and samples.ndim >= 3 and not dtype.startswith("int"):
         values[0].flat[0], values[0].flat[-1] = 0.0, 255.0
     return values
+
+
+def held_out(samples: Arrays | None) -> tuple[Arrays | None, Arrays | None, str]:
+    """Samples to calibrate with and others to compare on, where none were given for that.
+
+    Compared on the samples that calibrate it, a file looks better than it is: its ranges were made for them.
+
+    Args:
+        samples: (n, *shape) by input; None where there are none.
+
+    Returns:
+        Those that calibrate, those to compare on (each fourth), and what these are: "given"; of fewer than `LEAST`
+        all of them for both, "calibration".
+    """
+    if samples is None:
+        return None, None, "given"
+    count = len(next(iter(samples.values())))
+    if count < LEAST:
+        return samples, samples, "calibration"
+    kept = np.arange(count) % 4 == 3
+    return (
+        {name: array[~kept] for name, array in samples.items()},
+        {name: array[kept] for name, array in samples.items()},
+        "given",
+    )

@@ -13,8 +13,8 @@ import numpy as np
 from export import given
 from export.guess import answer_activation, guess_contract, guess_contracts
 from export.lowering import as_float32
-from export.representative import draw
-from export.signature import Signature, count_inputs, describe
+from export.representative import draw, held_out
+from export.signature import Arrays, Signature, count_inputs, describe
 from export.source import Source, apply_steps, fit_targets
 from zoo import runs
 from zoo.errors import DataError, ModelError, UsageError
@@ -169,8 +169,16 @@ def from_model(
     steps = preprocessing["steps"] if isinstance(preprocessing, Mapping) else list(preprocessing or ())
     signature = describe(model, None if known is None else _first(known[0].inputs, steps, name))
     contract = _contract(model, signature, preprocessing, steps)
-    calibration = None if calibrating is None else given.join(calibrating, signature, "representative")[0]
-    samples, targets = (calibration, None) if comparing is None else given.join(comparing, signature, "evaluate")
+    calibration: Arrays | None = None
+    samples: Arrays | None
+    targets: Arrays | None
+    if calibrating is not None:
+        calibration = given.join(calibrating, signature, "representative")[0]
+    split, targets = "given", None
+    if comparing is not None:
+        samples, targets = given.join(comparing, signature, "evaluate")
+    else:
+        calibration, samples, split = held_out(calibration)
     if not preprocessing and signature.single and _are_pixels(samples):
         contract["input"]["dtype"] = "uint8"
     source = Source(
@@ -181,7 +189,7 @@ def from_model(
         folder=folder or Path.cwd() / runs.EXPORT / runs.safe_name(name),
         calibration=None if calibration is None else draw(calibration, SAMPLE_LIMIT),
         samples=samples,
-        split="given",
+        split=split,
         origin=origin or {"model": name},
     )
     outputs = {tensor.name: tensor for tensor in signature.outputs}

@@ -60,7 +60,9 @@ def convert(
     except ZooError:
         raise
     except Exception as error:  # the converter raises ConverterError, ValueError, RuntimeError and more
-        raise ModelError(f"the TFLite converter refuses it: {_reason(str(error))}") from error
+        reason = _reason(str(error))
+        advice = "" if reason.endswith(_INSTEAD) else "; try another --quantize mode, or --quantize auto"
+        raise ModelError(f"the TFLite converter refuses it: {reason}{advice}") from error
     Path(out).write_bytes(widen_constants(add_biases(content)))
     ops = count_operators(Path(out))
     if names := refused(ops):

@@ -99,9 +99,18 @@ def find_calls(model: Any, signature: Signature) -> list[RecurrentCall]:
 
 @contextlib.contextmanager
 def replaced_loops(loops: Mapping[Any, Loop]) -> Iterator[None]:
-    """Within the block, recurrent layers run these loops over time instead of their own."""
-    with _replaced(loops, "inner_loop"):
+    """Within the block, recurrent layers run these loops over time instead of their own, and draw no dropout.
+
+    Keras 3.15 draws dropout masks also where nobody trains, and the seed they are drawn from is a variable that TFLite
+    cannot hold.
+    """
+    nothing = dict.fromkeys(loops, _draw_nothing)
+    with _replaced(loops, "inner_loop"), _replaced(nothing, "_maybe_config_dropout_masks"):
         yield
+
+
+def _draw_nothing(*_arguments: Any) -> None:
+    """In place of a recurrent layer's drawing of dropout masks."""
 
 
 def plain_loop(layer: Any, *, unroll: bool) -> Loop:
@@ -110,11 +119,6 @@ def plain_loop(layer: Any, *, unroll: bool) -> Loop:
 
     def loop(sequences: Any, initial_state: Any, mask: Any = None, training: bool = False) -> Any:
         own, layer.unroll = layer.unroll, unroll or layer.unroll
-        if layer.unroll and len(sequences.shape) == 3:
-            # a constant that both directions share makes the int8 converter of TensorFlow 2.21 choose by chance which
-            # operators stay in float: each layer gets zeros of its own
-            nothing = 0.0 * sequences[:, 0, :1]
-            initial_state = keras.tree.map_structure(lambda state: state + nothing, initial_state)
         try:
             if isinstance(layer, (keras.layers.LSTM, keras.layers.GRU)):
                 return keras.layers.RNN.inner_loop(layer, sequences, initial_state, mask, training)

@@ -9,6 +9,7 @@ from typing import Any
 from export.forms.calls import Loop, RecurrentCall, find_calls, plain_loop, recurrent_layers
 from export.forms.fused import fused_loop, why_not_fused
 from export.forms.stepping import why_not_stepped
+from export.forms.unrolled import unrolled_loop
 from export.signature import Signature
 from zoo.errors import ModelError
 
@@ -115,6 +116,8 @@ def time_loops(calls: Sequence[RecurrentCall], form: str) -> Mapping[Any, Loop]:
     return {
         call.layer: fused_loop(call.layer)
         if form == "fused" and not why_not_fused(call)
-        else plain_loop(call.layer, unroll=form == "unrolled")
+        else unrolled_loop(call)
+        if form == "unrolled"
+        else plain_loop(call.layer, unroll=False)
         for call in calls
     }

@@ -14,9 +14,11 @@ import pytest
 import export
 from export.child import Child
 from export.forms.stepping import MOST_CALIBRATION_STEPS, _spread
+from export.rebuilding import compare_folders
 from tests.export.conftest import contract, write_run
 from tests.export.test_recurrent import sequence_run
 from zoo import preprocessing, runs, streaming
+from zoo.errors import ModelError, UsageError
 
 
 def stream(bundle: export.Bundle, *words: object, given: str = "") -> subprocess.CompletedProcess[str]:
@@ -159,17 +161,27 @@ def test_token_ids_go_step_by_step(keras: Any, child: Child, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ["lstm", "gru", "bidirectional"])
 def test_every_form_is_the_same_byte_for_byte(keras: Any, child: Child, tmp_path: Path, name: str) -> None:
-    keras.utils.set_random_seed(7)  # weights that nobody trained, and still agree in int8
     run = sequence_run(keras, tmp_path, name)
     bundle = export.export_model(run, quantize="int8", child=child, max_drop=20)
     found = export.rebuild(run, bundle, child=child)
     assert (found.ok, found.problem) == (True, "")
     assert found.files == len(list(bundle.path.iterdir()))
+    other = sequence_run(keras, tmp_path / "other", name)
+    with pytest.raises(UsageError, match=f"was made from {name}/.*, not from {name}/"):
+        export.rebuild(other, bundle, child=child)
     (bundle.path / "predict.py").write_text("print('hello')\n")
-    (bundle.path / "added.txt").write_text("more\n")
-    found = export.rebuild(run, bundle, child=child)
-    assert found.ok is False
-    assert "predict.py differ; added.txt were added" in found.problem
+    with pytest.raises(ModelError, match=r"was changed after it was made: predict.py was changed"):
+        export.rebuild(run, bundle, child=child)
+
+
+def test_what_differs_between_two_bundles_is_told_by_file(tmp_path: Path) -> None:
+    for folder, files in {"old": {"a": "1", "b": "2", "c": "3"}, "new": {"a": "1", "b": "4", "d": "5"}}.items():
+        (tmp_path / folder).mkdir()
+        for name, content in files.items():
+            (tmp_path / folder / name).write_text(content)
+    found = compare_folders(tmp_path / "old", tmp_path / "new")
+    assert (found.ok, found.files) == (False, 1)
+    assert found.problem.endswith("now: b differs; d is missing; c was added")
 
 
 def test_a_bundle_of_auto_is_rebuilt_as_it_was_asked_for(image_run: runs.Run, child: Child, tmp_path: Path) -> None:
