@@ -37,7 +37,7 @@ POSSIBLE = {
     "fused": ("float32", "float16", "int8"),  # dynamic changes nothing of it, int16x8 is refused by the converter
     "loop": ("float32", "float16", "dynamic"),  # the others end the converter's process
     "step": tuple(PRESETS),
-    "unrolled": ("float32", "int8"),  # taken in int8 alone; in int16x8 it ends the process that runs it
+    "unrolled": ("float32", "int8", "int16x8"),  # taken in the last two alone
 }
 """Forms, and the modes that a file in them can have."""
 
