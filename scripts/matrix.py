@@ -23,7 +23,7 @@ from export.verification import RUNTIMES, verify
 from scripts.figures import ROOT, aligned, fill_page, markdown
 from scripts.matrix_rows import MODES, STATUSES, Cell, Row, faults, rows
 from zoo import doctor, runs
-from zoo.errors import InterruptedRunError, ModelError, TerminatedRunError, UsageError, ZooError
+from zoo.errors import GateError, InterruptedRunError, ModelError, TerminatedRunError, UsageError, ZooError
 
 PAGE = ROOT / "docs" / "matrix.md"
 RESULTS = "matrix.json"
@@ -73,7 +73,7 @@ def _fill(
     try:
         bundle = export_model(run, quantize=mode, streaming=streaming, child=child)
     except ZooError as error:
-        refused = isinstance(error, ModelError) and CRASHED not in str(error)
+        refused = isinstance(error, (ModelError, GateError)) and CRASHED not in str(error)
         reason, status = plain(str(error), run), "refused" if refused else "fail"
         return [Cell(**common, runtime=runtime, status=status, reason=reason) for runtime in runtimes]
     common |= {"form": str(bundle.manifest["form"]), "bytes": bundle.bytes}

@@ -51,7 +51,7 @@ def cells(
 
     def get(name: str) -> dict[tuple[str, bool, str], Cell]:
         if name not in made:
-            row = replace(rows()[name], options={"epochs": 12})
+            row = replace(rows()[name], options={"epochs": 20})
             run = train_row(row, folder, tell=str)
             found = [cell for of_one in fill_row(row, run, child, runtimes) for cell in of_one]
             made[name] = {(cell.mode, cell.streaming, cell.runtime): cell for cell in found}
