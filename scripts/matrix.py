@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,8 @@ RESULTS = "matrix.json"
 WORKERS = 2
 """Replays at the same time; each is a process of its own."""
 CRASHED = "crashed the process"
+NODE = re.compile(r" \(Node \w+ \(number \d+\)[^)]*\)")
+"""Where in a file a runtime stopped, which makes many reasons of one."""
 
 Tell = Callable[[str], None]
 
@@ -122,7 +125,7 @@ def _summary(cells: Sequence[Cell], reasons: dict[str, int]) -> str:
     others: dict[tuple[str, str], list[str]] = {}
     for cell in cells:
         if cell.status != "pass":
-            others.setdefault((cell.status, cell.reason), []).append(cell.runtime)
+            others.setdefault((cell.status, NODE.sub("", cell.reason)), []).append(cell.runtime)
     told = []
     for (status, reason), runtimes in others.items():
         number = reasons.setdefault(reason, len(reasons) + 1)
