@@ -153,10 +153,10 @@ def measure(name: str, child: Child, folder: Path) -> dict[tuple[str, str], Figu
 
 
 def _good(bundle: Bundle) -> bool:
-    """Whether it would pass its gates; the error decides in float32 alone, where every form is exact."""
+    """Whether it would pass its gates."""
     preset, parity = PRESETS[str(bundle.manifest["quantize"])], bundle.parity
     if preset.max_drop is None or preset.min_agreement is None:
-        return True
+        return bool(parity["max_error"] <= (preset.max_error or 0.0))
     drop = 100 * (parity["metric_before"] - parity["metric_after"])
     return bool(drop <= preset.max_drop and parity["agreement"] >= preset.min_agreement)
 
@@ -175,8 +175,12 @@ def _cell(figures: Figures | str | None, *, taken: bool) -> str:
     if figures is None or isinstance(figures, str):
         return figures or "-"
     agreement = f", {100 * figures.agreement:.1f} %" if figures.agreement < 1 else ""
-    text = f"{figures.bytes / 1024:.1f} kB, {figures.max_error:.0e}{agreement}, {figures.ratio:.2g}x"
+    text = f"{figures.bytes / 1024:.1f} kB, {figures.max_error:.0e}{agreement}, {_short(figures.ratio)}x"
     return f"**{text}**" if taken else text if figures.good else f"*{text}*"
+
+
+def _short(ratio: float) -> str:
+    return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.2g}"
 
 
 def say(line: str) -> None:
