@@ -170,6 +170,10 @@ def test_a_replay_is_compared_with_the_closer_of_two_sets_of_kernels() -> None:
     as_builtin, neither = np.array([[0.4], [0.5]], np.float32), np.array([[0.2], [0.5]], np.float32)
     assert differences(contract, recorded, as_builtin, builtin) == (0.0, [])
     assert differences(contract, recorded, neither, builtin) == (pytest.approx(0.2), ["error 0.2, allowed 0.1"])
+    nearer = {"output": np.array([[0.2], [0.9]], np.float32)}  # Keras; the recorded answers are 0.4 away at their worst
+    assert differences(contract, recorded, neither, builtin, nearer) == (pytest.approx(0.1), [])
+    farther = {"output": np.array([[-0.1], [0.6]], np.float32)}
+    assert differences(contract, recorded, neither, builtin, farther)[1] == ["error 0.2, allowed 0.1"]
     assert differences(contract, recorded, as_builtin) == (pytest.approx(0.4), ["error 0.4, allowed 0.1"])
 
 
