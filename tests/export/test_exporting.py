@@ -249,8 +249,9 @@ def test_operators_are_of_versions_that_tflite_runtime_2_14_knows(
     from ai_edge_litert import schema_py_generated as schema
 
     layers = keras.layers
+    keras.utils.set_random_seed(7)
     model = keras.Sequential([keras.Input((64,)), layers.Dense(64, activation="relu"), layers.Dense(2)])
-    samples = np.random.default_rng(0).normal(size=(50, 64)).astype(np.float32)
+    samples = np.random.default_rng(0).uniform(-1, 1, size=(400, 64)).astype(np.float32)
     bundle = export.to_tflite(model, mode, representative=samples, out=tmp_path / mode, child=child)
     content = schema.Model.GetRootAs(bundle.model.read_bytes(), 0)
     codes = [content.OperatorCodes(index) for index in range(content.OperatorCodesLength())]
