@@ -21,7 +21,9 @@ def test_inputs_and_outputs_are_matched_by_name_there(runtime, keras, child, tmp
     outputs = {"z_first": layers.Dense(2)(read), "a_second": layers.Dense(3)(numbers)}
     samples = {"words": generator.integers(0, 9, (40, 5)), "numbers": generator.normal(size=(40, 3))}
     model = keras.Model({"words": words, "numbers": numbers}, outputs)
-    bundle = export.to_tflite(model, mode, representative=samples, out=tmp_path / "made here", child=child)
+    compared = (samples, model.predict(samples, verbose=0))
+    out = tmp_path / "made here"
+    bundle = export.to_tflite(model, mode, representative=samples, evaluate=compared, out=out, child=child)
     copy = shutil.copytree(bundle.path, tmp_path / "a bundle")
 
     command = [str(runtime.python), "-E", "-s", str(copy / "predict.py"), "--self-test", "--json"]

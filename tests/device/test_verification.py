@@ -51,7 +51,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory, keras: Any, child: Child) 
     def get(kind: str, mode: str) -> export.Bundle:
         if (kind, mode) not in made:
             model = models[kind]
-            given = {tensor.name: generator.normal(size=(60, *tensor.shape[1:])) for tensor in model.inputs}
+            given = {tensor.name: generator.uniform(-1, 1, (400, *tensor.shape[1:])) for tensor in model.inputs}
             samples = given if len(given) > 1 else next(iter(given.values()))
             out = folder / f"{kind} {mode}"
             made[kind, mode] = export.to_tflite(model, mode, representative=samples, out=out, child=child)

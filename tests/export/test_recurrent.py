@@ -59,10 +59,10 @@ FORMS = {
     "lstm": ("fused", "fused", "fused", "step"),
     "gru": ("loop", "loop", "step", "step"),
     "bidirectional": ("loop", "loop", "unrolled", "unrolled"),
-    "bidirectional_lstm": ("fused", "fused", "fused", "unrolled"),
+    "bidirectional_lstm": ("fused", "fused", "fused|unrolled", "unrolled"),
     "backwards": ("fused", "fused", "fused", "unrolled"),
     "stacked": ("fused", "fused", "fused", "step"),
-    "mixed": ("fused", "fused", "step", "step"),
+    "mixed": ("fused|loop", "fused|loop", "step", "step"),
     "sequence": ("fused", "fused", "fused", "step"),
     "masked": ("loop", "loop", "unrolled", ""),  # the converter has no 16-bit SELECT_V2
     "dropped": ("fused", "fused", "fused", "step"),
@@ -90,7 +90,9 @@ def test_every_model_takes_the_form_that_serves_and_answers_as_keras(
             export.export_model(run, quantize=mode, child=child)
         return
     bundle = export.export_model(run, quantize=mode, child=child, max_drop=20)
-    assert (bundle.manifest["form"], bundle.manifest["state"]) == (FORMS[name][at], STATES[FORMS[name][at]])
+    form = bundle.manifest["form"]
+    assert form in FORMS[name][at].split("|"), "of two, whichever is smaller or agrees for weights that nobody trained"
+    assert bundle.manifest["state"] == STATES[form]
     kept = runs.read_npz(bundle.path / "golden.npz")
     model = streaming.open_model(bundle.model, bundle.manifest)
     mean, most = {"float32": (1e-6, 1e-5), "float16": (1e-3, 1e-2)}.get(mode, (0.02, 0.3))
