@@ -75,8 +75,11 @@ def emit(value: Any, text: str, *, as_json: bool) -> None:
 
 
 def say(message: str) -> None:
-    """Prints progress or a warning, on standard error."""
-    click.echo(message, err=True)
+    """Prints progress or a warning, on standard error; nobody there to read it is no end of the work."""
+    try:
+        click.echo(message, err=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value, last and alone on its line.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 import time
 from types import TracebackType
 from typing import Any
@@ -23,6 +25,8 @@ class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Says nothing from now on; rich would end the process."""
         self.quiet = True
+        # what is still in the buffer must not fail at the next flush, whoever makes it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 class TrainingDisplay:
