@@ -21,7 +21,7 @@ class Compared:
         inputs: After the preprocessing steps, by input.
         targets: By output; outputs without targets are left out.
         reference: What Keras answers, by output.
-        split: What the samples are: "validation", "given" or "random".
+        split: What the samples are: "validation", "given", "calibration" or "random"; see `export.parity.Parity`.
     """
 
     inputs: Arrays
@@ -84,11 +84,6 @@ class Attempt:
     def max_error(self) -> float:
         """Largest over all outputs."""
         return max(parity.max_error for parity in self.comparisons.values())
-
-    @property
-    def parity(self) -> Parity:
-        """Of the output that lost most."""
-        return max(self.comparisons.values(), key=lambda parity: (parity.drop or 0.0, parity.max_error))
 
     def describe(self) -> str:
         """One line: form, size, error and time."""

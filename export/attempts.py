@@ -10,7 +10,7 @@ from export import bundle as bundles
 from export import lowering, operators
 from export.attempt import Attempt, Compared, step_stream, with_quantization
 from export.child import Child
-from export.forms import Plan, StepModel, plan_forms
+from export.forms import Plan, RecurrentCall, StepModel, find_calls, plan_forms
 from export.metadata import write_metadata
 from export.options import Options
 from export.parity import all_failures, compare
@@ -19,7 +19,6 @@ from export.representative import calibration_inputs
 from export.sensitivity import Loss, find_layers
 from export.signature import Arrays, Signature
 from export.source import Source
-from export.unused import clear_unused
 from export.worker import load_arrays, save_arrays
 from zoo.errors import ModelError, ResourceError, UsageError
 
@@ -45,7 +44,8 @@ class Attempts:
     ) -> None:
         self._source, self._options, self._child, self._scratch = source, options, child, scratch
         self._compared, self._tell = compared, tell
-        self._steps: dict[str, StepModel] = {}
+        self._calls: tuple[RecurrentCall, ...] | None = None
+        self._step: StepModel | None = None
         self._lowered: dict[str, Path] = {}
         self._losses: dict[str, Loss] = {}
 
@@ -59,10 +59,13 @@ class Attempts:
         self._refuse(preset)
         if self._options.file_format == "saved_model":
             return self._saved_model(preset)
+        if self._calls is None:
+            self._calls = tuple(find_calls(self._source.model, self._source.signature))
         plan = plan_forms(
             self._source.model,
             self._source.signature,
             preset.name,
+            calls=self._calls,
             streaming=self._options.streaming,
             series=self._source.contract.get("input", {}).get("kind") == "series",
             micro=self._options.micro,
@@ -115,7 +118,7 @@ class Attempts:
         if attempt.form not in self._losses:
             doing = f"finding the layers of {self._source.name} that lose most in int8"
             self._tell(doing)
-            folders = self._lowered[attempt.form], self._representative_folder(self._steps.get(attempt.form))
+            folders = self._lowered[attempt.form], self._representative_folder(attempt.form)
             self._losses[attempt.form] = find_layers(self._child, doing, *folders)
         return self._losses[attempt.form]
 
@@ -182,7 +185,7 @@ class Attempts:
             )
         arguments: dict[str, Any] = {"saved_model": str(saved_model), "mode": preset.name, "io": io}
         if preset.representative:
-            arguments["representative"] = self._representative(step, signature)
+            arguments["representative"] = self._representative(form, step, signature)
         keep_float = keep_float or self._options.keep_float
         if keep_float:
             arguments["keep_float"] = list(keep_float)
@@ -200,7 +203,7 @@ class Attempts:
             "state": "reset per sequence" if remembers else "none",
             "stream": stream,
         }
-        model.write_bytes(write_metadata(clear_unused(model.read_bytes()), known, name=self._source.name))
+        model.write_bytes(write_metadata(model.read_bytes(), known, name=self._source.name))
         edges, outputs = self._replay("run", model, {"stream": stream, "builtin": preset.representative})
         if stream is not None:
             stream = with_quantization(stream, edges)
@@ -223,9 +226,9 @@ class Attempts:
         """The SavedModel of a form, traced once for all modes; and for the form "step" what it is made of."""
         model, signature = self._source.model, self._source.signature
         folder = self._scratch / f"saved_model-{form}"
-        if form == "step" and form not in self._steps:
-            self._steps[form] = StepModel(model, signature, plan.calls)
-        step = self._steps.get(form)
+        if form == "step" and self._step is None:
+            self._step = StepModel(model, signature, plan.calls)
+        step = self._step if form == "step" else None
         if form not in self._lowered:
             if step is not None:
                 lowering.lower_step(step, model, folder)
@@ -234,12 +237,12 @@ class Attempts:
             self._lowered[form] = folder
         return folder, step
 
-    def _representative_folder(self, step: StepModel | None) -> Path:
-        return self._scratch / f"representative-{'step' if step else 'whole'}"
+    def _representative_folder(self, form: str) -> Path:
+        return self._scratch / f"representative-{'step' if form == 'step' else 'whole'}"
 
-    def _representative(self, step: StepModel | None, signature: Signature) -> str:
+    def _representative(self, form: str, step: StepModel | None, signature: Signature) -> str:
         """The folder of calibration inputs of a form."""
-        folder = self._representative_folder(step)
+        folder = self._representative_folder(form)
         if folder.exists():
             return str(folder)
         prepared = self._source.inputs(self._source.calibration or {})
@@ -267,8 +270,7 @@ class Attempts:
             )
             for name, reference in compared.reference.items()
         }
-        gates = self._options.gates(preset)
-        failed = tuple(all_failures(comparisons, gates, self._options.max_drop))
+        failed = tuple(all_failures(comparisons, self._options.gates(preset)))
         return Attempt(
             preset=preset,
             model=model,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from export.quantization import AUTO, PRESETS, Preset, find_preset
+from export.quantization import AUTO, Preset, find_preset
 
 ASKED = (
     "quantize",
@@ -87,6 +87,3 @@ class Options:
             *(["micro"] if self.micro else []),
         ]
         return "-".join([self.file_format, mode, *extras])
-
-
-MODES = (*PRESETS, AUTO)

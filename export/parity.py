@@ -112,12 +112,12 @@ def figures(comparisons: Mapping[str, Parity]) -> dict[str, Any]:
     }
 
 
-def all_failures(comparisons: Mapping[str, Parity], preset: Preset, max_drop: float | None) -> list[str]:
+def all_failures(comparisons: Mapping[str, Parity], gates: Preset) -> list[str]:
     """The gates that were not passed, of every output; of several, each line begins with its output's name."""
     return [
         f"output {name!r}: {line}" if len(comparisons) > 1 else line
         for name, parity in comparisons.items()
-        for line in failures(parity, preset, max_drop)
+        for line in failures(parity, gates, None)
     ]
 
 

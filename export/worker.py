@@ -50,6 +50,7 @@ def convert(
     from export.calibration import state_cleared
     from export.halves import widen_constants
     from export.operators import count_operators, refused
+    from export.unused import clear_unused
 
     if keep_float and mode != "int8":
         raise UsageError(f"layers are kept in float in int8 only, not in {mode}; leave {', '.join(keep_float)} out")
@@ -63,7 +64,7 @@ def convert(
         reason = _reason(str(error))
         advice = "" if reason.endswith(_INSTEAD) else "; try another --quantize mode, or --quantize auto"
         raise ModelError(f"the TFLite converter refuses it: {reason}{advice}") from error
-    Path(out).write_bytes(widen_constants(add_biases(content)))
+    Path(out).write_bytes(clear_unused(widen_constants(add_biases(content))))
     ops = count_operators(Path(out))
     if names := refused(ops):
         raise ModelError(

@@ -29,7 +29,7 @@ import numpy as np
 if __package__:
     from . import preprocessing, runner, streaming
     from .answers import TOO_FAR, answer_columns, answers, unanswered
-    from .edges import edge_problems
+    from .edges import contract_ports, edge_problems
     from .inputs import IMAGE_SUFFIXES as IMAGE_SUFFIXES
     from .inputs import Chunk, read_inputs
     from .inputs import read_image as read_image
@@ -40,7 +40,7 @@ else:
     import runner  # type: ignore[import-not-found,no-redef]
     import streaming  # type: ignore[import-not-found,no-redef]
     from answers import TOO_FAR, answer_columns, answers, unanswered  # type: ignore[import-not-found,no-redef]
-    from edges import edge_problems  # type: ignore[import-not-found,no-redef]
+    from edges import contract_ports, edge_problems  # type: ignore[import-not-found,no-redef]
     from inputs import Chunk, read_inputs  # type: ignore[import-not-found,no-redef]
     from interpreters import (  # type: ignore[import-not-found,no-redef]
         RUNTIMES,
@@ -173,19 +173,25 @@ def golden_parts(contract: Mapping[str, Any], golden: Mapping[str, np.ndarray]) 
         An array for a model with one input and one output, else a mapping by input; and a mapping by output.
     """
     steps = contract["steps"]
-    if "inputs" not in contract:
-        return preprocessing.apply(steps, golden["samples"]), {contract["output"]["name"]: golden["outputs"]}
-    named = {entry["name"]: golden["samples." + entry["name"]] for entry in contract["inputs"]}
-    inputs = {name: preprocessing.apply(steps, samples) for name, samples in named.items()}
-    return inputs, {entry["name"]: golden["outputs." + entry["name"]] for entry in contract["outputs"]}
+    outputs = {name: golden[key] for name, key in _golden_keys(contract, "output", "outputs").items()}
+    inputs = {
+        name: preprocessing.apply(steps, golden[key])
+        for name, key in _golden_keys(contract, "input", "samples").items()
+    }
+    return (inputs if "inputs" in contract else next(iter(inputs.values()))), outputs
+
+
+def _golden_keys(contract: Mapping[str, Any], port: str, kind: str) -> dict[str, str]:
+    """Where golden.npz has a kind of array, by the name of the "input" or "output" that it belongs to."""
+    several = port + "s" in contract
+    names = [entry["name"] for entry in contract_ports(contract, port)]
+    return {name: kind + "." + name if several else kind for name in names}
 
 
 def kept_answers(contract: Mapping[str, Any], golden: Mapping[str, np.ndarray], kind: str) -> dict[str, np.ndarray]:
     """Further golden answers by output: of the built-in kernels ("builtin") or of Keras; empty where none are kept."""
-    if "outputs" not in contract:
-        return {contract["output"]["name"]: golden[kind]} if kind in golden else {}
-    names = [entry["name"] for entry in contract["outputs"]]
-    return {name: golden[kind + "." + name] for name in names if kind + "." + name in golden}
+    keys = _golden_keys(contract, "output", kind)
+    return {name: golden[key] for name, key in keys.items() if key in golden}
 
 
 def differences(

@@ -53,6 +53,7 @@ def plan_forms(
     signature: Signature,
     mode: str,
     *,
+    calls: tuple[RecurrentCall, ...] | None = None,
     streaming: bool = False,
     series: bool = True,
     micro: bool = False,
@@ -63,6 +64,7 @@ def plan_forms(
         model: Under the float32 policy.
         signature: Of `export.signature.describe`.
         mode: Quantization mode.
+        calls: Of `find_calls`, where they are known already.
         streaming: Only what answers sample by sample.
         series: Whether the model's input is a series of samples.
         micro: For tflite-micro, which does not come to an end with one loop after another: a step before a loop.
@@ -70,7 +72,7 @@ def plan_forms(
     Raises:
         ModelError: None serves; says why and what to do instead.
     """
-    calls = tuple(find_calls(model, signature))
+    calls = tuple(find_calls(model, signature)) if calls is None else calls
     if streaming:
         return Plan(rounds=(_streamed(model, signature, calls, series),), calls=calls)
     if not calls:
@@ -113,11 +115,10 @@ def _streamed(model: Any, signature: Signature, calls: Sequence[RecurrentCall], 
 
 def time_loops(calls: Sequence[RecurrentCall], form: str) -> Mapping[Any, Loop]:
     """The loop over time of every recurrent layer in a form, for `replaced_loops`."""
-    return {
-        call.layer: fused_loop(call.layer)
-        if form == "fused" and not why_not_fused(call)
-        else unrolled_loop(call)
-        if form == "unrolled"
-        else plain_loop(call.layer, unroll=False)
-        for call in calls
-    }
+    return {call.layer: _time_loop(call, form) for call in calls}
+
+
+def _time_loop(call: RecurrentCall, form: str) -> Loop:
+    if form == "fused" and not why_not_fused(call):
+        return fused_loop(call.layer)
+    return unrolled_loop(call) if form == "unrolled" else plain_loop(call.layer, unroll=False)

@@ -10,13 +10,18 @@ REFUSED = {("tflite-micro", "float16"), ("tflite-micro", "dynamic")}
 """(runtime, mode) that a runtime has no kernels for."""
 
 
+def installed(name):
+    """An environment of its own under $ZOO_HOME, made now if it is not there."""
+    try:
+        return doctor.install(name)
+    except (ResourceError, UsageError) as error:  # no network, or no Debian mirror and keys
+        pytest.skip(f"{name} cannot be installed here: {error}")
+
+
 @pytest.fixture(scope="session", params=list(doctor.RUNTIMES))
 def runtime(request):
-    """Another runtime, in its own environment under $ZOO_HOME, made now if it is not there."""
-    try:
-        return doctor.install(request.param)
-    except (ResourceError, UsageError) as error:  # no network, or no Debian mirror and keys
-        pytest.skip(f"{request.param} cannot be installed here: {error}")
+    """Another runtime."""
+    return installed(request.param)
 
 
 def package(runtime):

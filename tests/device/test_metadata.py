@@ -12,8 +12,7 @@ import pytest
 
 import export
 from export.child import Child
-from zoo import doctor
-from zoo.errors import ResourceError
+from tests.device.conftest import installed
 from zoo.runner import TFLiteModel
 
 pytestmark = pytest.mark.device
@@ -42,10 +41,7 @@ except ValueError as error:
 @pytest.fixture(scope="module")
 def mediapipe() -> Path:
     """The Python of an environment with MediaPipe, made now if it is not there."""
-    try:
-        return doctor.install("mediapipe").python
-    except ResourceError as error:
-        pytest.skip(f"mediapipe cannot be installed here: {error}")
+    return installed("mediapipe").python
 
 
 @pytest.fixture(scope="module")

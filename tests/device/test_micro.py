@@ -15,10 +15,11 @@ import pytest
 from export.exporting import export_model
 from export.micro import check_operators, measure_arena, unsupported, write_micro
 from export.micro.operators import METHODS
+from tests.device.conftest import installed
 from tests.export.conftest import mixed_run
 from tests.export.micro.building import CODES, CPP11, FAKE, HERE, build, needs_compiler
-from zoo import doctor, runner, runs
-from zoo.errors import ModelError, ResourceError
+from zoo import runner, runs
+from zoo.errors import ModelError
 
 __all__ = ["mixed_run"]
 pytestmark = pytest.mark.device
@@ -27,10 +28,7 @@ RESOURCES = {"ASSIGN_VARIABLE", "READ_VARIABLE", "VAR_HANDLE"}
 
 @pytest.fixture(scope="module")
 def python() -> Path:
-    try:
-        return doctor.install("tflite-micro").python
-    except ResourceError as error:
-        pytest.skip(f"tflite-micro cannot be installed here: {error}")
+    return installed("tflite-micro").python
 
 
 @pytest.fixture(scope="module")

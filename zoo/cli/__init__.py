@@ -79,7 +79,12 @@ def say(message: str) -> None:
     try:
         click.echo(message, err=True)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        hush()
+
+
+def hush() -> None:
+    """Sends standard error nowhere: what is still in its buffer must not fail at the next flush, whoever makes it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value, last and alone on its line.")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
 import time
 from types import TracebackType
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from zoo.cli import hush
 from zoo.reporting.summary import verdict
 from zoo.runs import Run
 from zoo.training.events import BatchDone, EpochDone, Event, Message, Started
@@ -25,8 +24,7 @@ class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Says nothing from now on; rich would end the process."""
         self.quiet = True
-        # what is still in the buffer must not fail at the next flush, whoever makes it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        hush()
 
 
 class TrainingDisplay:
