@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from tuning.pareto import choose, front
 from tuning.plan import Plan
 from tuning.trial import Trial, rank
 from zoo.errors import DataError, UsageError
@@ -100,9 +101,16 @@ class Books:
         return rank(trials, self.plan.objective, smaller_is_better=self.plan.smaller_is_better)
 
     def keepers(self, trials: list[Trial]) -> set[str]:
-        """Ids of the trials that keep their weights: the best, `plan.keep` of them."""
+        """Ids of the trials that keep their weights: the best, `plan.keep` of them, and their neighbours on the front.
+
+        The neighbours are those of the chosen one, see `tuning.pareto.choose`; all in all at most twice `plan.keep`.
+        """
         own = [trial for trial in self.ranked(trials) if not trial.same_as]
-        return {trial.id for trial in own[: self.plan.keep]}
+        kept = [trial.id for trial in own[: self.plan.keep]]
+        choice = choose(front(own, self.plan.objective, smaller_is_better=self.plan.smaller_is_better))
+        if choice is not None:
+            kept += [choice.chosen.id, *(neighbour.trial.id for neighbour in choice.neighbours)]
+        return set(list(dict.fromkeys(kept))[: 2 * self.plan.keep])
 
     def worth_keeping(self, trial: Trial) -> bool:
         """Whether a trial that is about to end would keep its weights, as things stand."""

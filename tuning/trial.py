@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
@@ -109,11 +110,11 @@ def rank(trials: list[Trial], metric: str, *, smaller_is_better: bool | None = N
 
     Args:
         trials: Any.
-        metric: The objective's name, which decides the direction.
+        metric: The objective's name, which decides the direction; trials whose score is not finite are left out.
         smaller_is_better: The direction of a metric that `zoo.metrics` does not know.
     """
     down = metric in metrics.ERRORS if smaller_is_better is None else smaller_is_better
-    completed = [trial for trial in trials if trial.status == "completed" and trial.score is not None]
+    completed = [trial for trial in trials if trial.status == "completed" and _finite(trial.score)]
 
     def order(trial: Trial) -> tuple[float, float, float, str]:
         score = trial.score if trial.score is not None else 0.0
@@ -121,3 +122,7 @@ def rank(trials: list[Trial], metric: str, *, smaller_is_better: bool | None = N
         return (score if down else -score, figures.bytes or 0, figures.parameters or 0, trial.id)
 
     return sorted(completed, key=order)
+
+
+def _finite(score: float | None) -> bool:
+    return score is not None and math.isfinite(score)

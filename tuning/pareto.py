@@ -1,0 +1,115 @@
+"""What a search found at its best: the trials that no other beats in quality and cost at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tuning.trial import Figures, Trial, rank
+from zoo import metrics
+
+COSTS: tuple[str, ...] = ("bytes", "arena_bytes", "latency_us")
+"""What counts against a candidate, by the names of `Figures`; where nothing was measured the parameters do."""
+
+CHEAPER = {
+    "bytes": "smaller file",
+    "arena_bytes": "smaller arena",
+    "latency_us": "faster",
+    "parameters": "fewer parameters",
+}
+SAME_LATENCY = 1.05
+"""Latencies that lie closer than this factor count as equal: on a shared machine the order of such is chance."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbour:
+    """A trial on the front next to the chosen one.
+
+    Attributes:
+        how: What it is better in, such as "smaller file" or "smaller arena, faster".
+    """
+
+    trial: Trial
+    how: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The chosen trial and what lies beside it on the front."""
+
+    chosen: Trial
+    neighbours: tuple[Neighbour, ...]
+
+
+def front(trials: Sequence[Trial], objective: str, *, smaller_is_better: bool | None = None) -> list[Trial]:
+    """The completed trials that no other equals or beats in score and every cost, the best score first.
+
+    A cost that a trial lacks and others have counts as without bound. Of trials equal in all of it the one with fewer
+    parameters, then the older, stays; a trial that stands for an earlier one of the same configuration is left out.
+
+    Args:
+        trials: Any, of one search.
+        objective: The name of the score, which decides the direction.
+        smaller_is_better: The direction of a metric that `zoo.metrics` does not know.
+    """
+    down = objective in metrics.ERRORS if smaller_is_better is None else smaller_is_better
+    own = [trial for trial in rank(list(trials), objective, smaller_is_better=down) if not trial.same_as]
+    names = dimensions(own)
+
+    def position(trial: Trial) -> tuple[float, ...]:
+        score = trial.score if trial.score is not None else math.nan
+        return (score if down else -score, *(_cost(trial.figures, name) for name in names))
+
+    # In lexicographic order nothing that comes later can beat what came before: one pass is enough.
+    ordered = sorted(own, key=lambda trial: (position(trial), trial.figures.parameters or 0, trial.id))
+    kept: list[Trial] = []
+    for trial in ordered:
+        at = position(trial)
+        if not any(all(a <= b for a, b in zip(position(other), at, strict=True)) for other in kept):
+            kept.append(trial)
+    return kept
+
+
+def dimensions(trials: Sequence[Trial]) -> tuple[str, ...]:
+    """The costs that were measured of any completed trial; "parameters" where none of `COSTS` was."""
+    completed = [trial for trial in trials if trial.status == "completed"]
+    found = tuple(name for name in COSTS if any(getattr(trial.figures, name) is not None for trial in completed))
+    return found or ("parameters",)
+
+
+def choose(found: Sequence[Trial], chosen: Trial | None = None) -> Choice | None:
+    """The chosen trial of a front with its neighbours; None where the front is empty.
+
+    Args:
+        found: What `front` returned.
+        chosen: Another than the best, which is the default.
+
+    Returns:
+        Neighbours: for each cost the best of those that are cheaper in it, and the next better one.
+    """
+    if not found:
+        return None
+    names = dimensions(found)
+    chosen = found[0] if chosen is None else chosen
+    place = next((at for at, trial in enumerate(found) if trial.id == chosen.id), 0)
+    beside: dict[str, list[str]] = {}
+    for name in names:
+        own = _cost(chosen.figures, name)
+        cheaper = next((trial for trial in found[place + 1 :] if _cost(trial.figures, name) < own), None)
+        if cheaper is not None:
+            beside.setdefault(cheaper.id, []).append(CHEAPER[name])
+    if place > 0:
+        beside.setdefault(found[place - 1].id, []).append("better")
+    by_id = {trial.id: trial for trial in found}
+    neighbours = tuple(Neighbour(trial=by_id[key], how=", ".join(words)) for key, words in beside.items())
+    return Choice(chosen=chosen, neighbours=neighbours)
+
+
+def _cost(figures: Figures, name: str) -> float:
+    value = getattr(figures, name)
+    if value is None or not math.isfinite(value):
+        return math.inf
+    if name != "latency_us":
+        return float(value)
+    return float(round(math.log(max(value, 1e-9)) / math.log(SAME_LATENCY)))
