@@ -6,11 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tuning.trial import Figures, Trial, rank
+from tuning.trial import COSTS, Trial, rank
 from zoo import metrics
-
-COSTS: tuple[str, ...] = ("bytes", "arena_bytes", "latency_us")
-"""What counts against a candidate, by the names of `Figures`; where nothing was measured the parameters do."""
 
 CHEAPER = {
     "bytes": "smaller file",
@@ -18,8 +15,6 @@ CHEAPER = {
     "latency_us": "faster",
     "parameters": "fewer parameters",
 }
-SAME_LATENCY = 1.05
-"""Latencies that lie closer than this factor count as equal: on a shared machine the order of such is chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,28 +49,27 @@ def front(trials: Sequence[Trial], objective: str, *, smaller_is_better: bool | 
         smaller_is_better: The direction of a metric that `zoo.metrics` does not know.
     """
     down = objective in metrics.ERRORS if smaller_is_better is None else smaller_is_better
-    own = [trial for trial in rank(list(trials), objective, smaller_is_better=down) if not trial.same_as]
-    names = dimensions(own)
+    ordered = [trial for trial in rank(list(trials), objective, smaller_is_better=down) if not trial.same_as]
+    names = dimensions(ordered)
 
     def position(trial: Trial) -> tuple[float, ...]:
         score = trial.score if trial.score is not None else math.nan
-        return (score if down else -score, *(_cost(trial.figures, name) for name in names))
+        return (score if down else -score, *(trial.figures.cost(name) for name in names))
 
-    # In lexicographic order nothing that comes later can beat what came before: one pass is enough.
-    ordered = sorted(own, key=lambda trial: (position(trial), trial.figures.parameters or 0, trial.id))
-    kept: list[Trial] = []
+    # Ranked trials are in lexicographic order, in which nothing that comes later can beat what came before.
+    kept: list[tuple[Trial, tuple[float, ...]]] = []
     for trial in ordered:
         at = position(trial)
-        if not any(all(a <= b for a, b in zip(position(other), at, strict=True)) for other in kept):
-            kept.append(trial)
-    return kept
+        if not any(all(one <= other for one, other in zip(better, at, strict=True)) for _, better in kept):
+            kept.append((trial, at))
+    return [trial for trial, _ in kept]
 
 
 def dimensions(trials: Sequence[Trial]) -> tuple[str, ...]:
-    """The costs that were measured of any completed trial; "parameters" where none of `COSTS` was."""
-    completed = [trial for trial in trials if trial.status == "completed"]
-    found = tuple(name for name in COSTS if any(getattr(trial.figures, name) is not None for trial in completed))
-    return found or ("parameters",)
+    """The costs that were measured of any completed trial; parameters count only where nothing else was."""
+    figures = [trial.figures for trial in trials if trial.status == "completed"]
+    found = tuple(name for name in COSTS[:-1] if any(math.isfinite(entry.cost(name)) for entry in figures))
+    return found or COSTS[-1:]
 
 
 def choose(found: Sequence[Trial], chosen: Trial | None = None) -> Choice | None:
@@ -95,8 +89,8 @@ def choose(found: Sequence[Trial], chosen: Trial | None = None) -> Choice | None
     place = next((at for at, trial in enumerate(found) if trial.id == chosen.id), 0)
     beside: dict[str, list[str]] = {}
     for name in names:
-        own = _cost(chosen.figures, name)
-        cheaper = next((trial for trial in found[place + 1 :] if _cost(trial.figures, name) < own), None)
+        own = chosen.figures.cost(name)
+        cheaper = next((trial for trial in found[place + 1 :] if trial.figures.cost(name) < own), None)
         if cheaper is not None:
             beside.setdefault(cheaper.id, []).append(CHEAPER[name])
     if place > 0:
@@ -104,12 +98,3 @@ def choose(found: Sequence[Trial], chosen: Trial | None = None) -> Choice | None
     by_id = {trial.id: trial for trial in found}
     neighbours = tuple(Neighbour(trial=by_id[key], how=", ".join(words)) for key, words in beside.items())
     return Choice(chosen=chosen, neighbours=neighbours)
-
-
-def _cost(figures: Figures, name: str) -> float:
-    value = getattr(figures, name)
-    if value is None or not math.isfinite(value):
-        return math.inf
-    if name != "latency_us":
-        return float(value)
-    return float(round(math.log(max(value, 1e-9)) / math.log(SAME_LATENCY)))

@@ -13,6 +13,11 @@ from zoo.hyperparameters import Value
 
 TrialStatus = Literal["running", "completed", "failed", "rejected"]
 ENDED: tuple[TrialStatus, ...] = ("completed", "failed", "rejected")
+COSTS: tuple[str, ...] = ("bytes", "arena_bytes", "latency_us", "parameters")
+"""What counts against a candidate, by the names of `Figures`; the first that differs decides between equal scores."""
+
+SAME_LATENCY = 1.05
+"""Latencies that lie closer than about this factor count as equal: on a shared machine the order of such is chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +41,15 @@ class Figures:
     latency_us: float | None = None
     ops: Mapping[str, int] = field(default_factory=dict)
     form: str = ""
+
+    def cost(self, name: str) -> float:
+        """One of `COSTS` as a number to compare by, infinite where it was not measured; latencies in steps."""
+        value = getattr(self, name)
+        if value is None or not math.isfinite(value):
+            return math.inf
+        if name != "latency_us":
+            return float(value)
+        return float(round(math.log(max(value, 1e-9)) / math.log(SAME_LATENCY)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +120,7 @@ class Trial:
 
 
 def rank(trials: list[Trial], metric: str, *, smaller_is_better: bool | None = None) -> list[Trial]:
-    """Completed trials, the best first; of equal scores the smaller file, then the fewer parameters, then the older.
+    """Completed trials, the best first; of equal scores the smaller by `COSTS` in their order, then the older.
 
     Args:
         trials: Any.
@@ -116,10 +130,9 @@ def rank(trials: list[Trial], metric: str, *, smaller_is_better: bool | None = N
     down = metric in metrics.ERRORS if smaller_is_better is None else smaller_is_better
     completed = [trial for trial in trials if trial.status == "completed" and _finite(trial.score)]
 
-    def order(trial: Trial) -> tuple[float, float, float, str]:
-        score = trial.score if trial.score is not None else 0.0
-        figures = trial.figures
-        return (score if down else -score, figures.bytes or 0, figures.parameters or 0, trial.id)
+    def order(trial: Trial) -> tuple[Any, ...]:
+        score = trial.score if trial.score is not None else math.nan
+        return (score if down else -score, *(trial.figures.cost(name) for name in COSTS), trial.id)
 
     return sorted(completed, key=order)
 
