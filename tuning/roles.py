@@ -89,6 +89,18 @@ class Dealer(Protocol):
         """Takes a trial back that was interrupted; it is dealt again, as if it had not been."""
 
 
+class Keeper(Dealer, Protocol):
+    """A dealer whose trials are run by many workers: it is told which of them are gone."""
+
+    def lose(self, trial: Trial, cause: str) -> None:
+        """Takes a trial back whose worker is gone: dealt again as its next attempt, or failed with the cause.
+
+        Args:
+            trial: As it was dealt; one that has ended, or was dealt again since, changes nothing.
+            cause: One line, such as "killed by signal 9 (out of memory?)".
+        """
+
+
 class Runner(Protocol):
     """Runs trials: of recipes, or of a build function of the caller's own."""
 

@@ -10,6 +10,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
+
+from zoo.errors import UsageError
 
 _CHATTER = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog|[IWE]0000 |To enable the following instructions: "
@@ -73,3 +76,36 @@ def cpu_count() -> int:
     """Cores this process may use (affinity and containers respected where the system tells)."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+class TunerRole(NamedTuple):
+    """A process's place in a search of many, as keras-tuner's own environment variables say it.
+
+    Attributes:
+        address: HOST:PORT of the chief.
+        name: This process's; one with "chief" in it deals the trials.
+    """
+
+    address: str
+    name: str
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process deals the trials."""
+        return "chief" in self.name
+
+
+def tuner_role() -> TunerRole | None:
+    """`$KERASTUNER_ORACLE_IP`, `$KERASTUNER_ORACLE_PORT` and `$KERASTUNER_TUNER_ID`; None where the first is unset.
+
+    Raises:
+        UsageError: The first is set and another is not.
+    """
+    host = os.environ.get("KERASTUNER_ORACLE_IP", "")
+    if not host:
+        return None
+    port, name = os.environ.get("KERASTUNER_ORACLE_PORT", ""), os.environ.get("KERASTUNER_TUNER_ID", "")
+    if not port or not name:
+        missing = "KERASTUNER_TUNER_ID" if port else "KERASTUNER_ORACLE_PORT"
+        raise UsageError(f"KERASTUNER_ORACLE_IP is set and {missing} is not; set all three, or none")
+    return TunerRole(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", name)
