@@ -51,6 +51,9 @@ MONITORS: Mapping[Task, tuple[str, ...]] = {
 }
 """Task to the validation metrics that can decide which weights are kept."""
 
+KEEP_LAST = "last"
+"""The monitor that keeps the weights of the last epoch, whatever validation says."""
+
 DEFAULT_LOSS: Mapping[Task, str] = {
     "binary": "binary_crossentropy",
     "multilabel": "binary_crossentropy",
@@ -108,6 +111,7 @@ class TrainingConfig:
             "constant",
             "course of the learning rate over the epochs",
             ("constant", "cosine", "onecycle", "step", "plateau"),
+            search=("constant", "cosine", "onecycle"),
         )
     )
     weight_decay: float = knob_field(
@@ -130,8 +134,9 @@ class TrainingConfig:
         choice(
             "monitor",
             "auto",
-            "validation metric that decides which weights are kept; auto is the task's usual one, ties by loss",
-            ("auto", "loss", "accuracy", "macro_f1", "auc", "mae", "rmse", "r2"),
+            "validation metric that decides which weights are kept; auto is the task's usual one, ties by loss; "
+            "last keeps the weights of the last epoch",
+            ("auto", KEEP_LAST, "loss", "accuracy", "macro_f1", "auc", "mae", "rmse", "r2"),
         )
     )
     seed: int = knob_field(integer("seed", 0, "makes weights, splits and order repeatable", low=0, high=2**31 - 1))
@@ -218,7 +223,12 @@ class RunConfig:
         if task not in LOSSES[loss]:
             fitting = ", ".join(name for name, tasks in LOSSES.items() if task in tasks)
             raise UsageError(f"loss {loss!r} does not fit a {task} task; choose one of {fitting}")
-        if training.monitor not in ("auto", *MONITORS[task]):
+        if training.monitor == KEEP_LAST and training.patience:
+            raise UsageError(
+                f"monitor = {KEEP_LAST!r} does not fit patience = {training.patience}: nothing tells when to stop; set "
+                "patience = 0, or name a validation metric"
+            )
+        if training.monitor not in ("auto", KEEP_LAST, *MONITORS[task]):
             raise UsageError(
                 f"monitor {training.monitor!r} does not fit a {task} task; choose one of {', '.join(MONITORS[task])}"
             )

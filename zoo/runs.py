@@ -13,7 +13,7 @@ import shutil
 import tomllib
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -216,6 +216,8 @@ class Manifest:
         seconds: Wall-clock time from the start of the library call to the end.
         files: Name inside the folder to sha256, written when the run ends.
         message: Why the run ended as it did, where there is more to say than the status.
+        search: Of a run that a search chose: its folder, the trial, the objective and what validation promised; see
+            `tuning.final`.
     """
 
     name: str
@@ -233,6 +235,7 @@ class Manifest:
     seconds: float = 0.0
     files: Mapping[str, str] = field(default_factory=dict)
     message: str = ""
+    search: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Run:
@@ -289,17 +292,22 @@ class Run:
 
     def checksums(self) -> dict[str, str]:
         """Name to sha256 of every file of the finished run; exports, logs and what a killed write left are left out."""
-        kept = (file for file in sorted(self.path.rglob("*")) if file.is_file())
-        inside = ((file.relative_to(self.path), file) for file in kept)
-        left_out = {EXPORT, TENSORBOARD, CHECKPOINT, MANIFEST}
-        return {
-            name.as_posix(): sha256(file)
-            for name, file in inside
-            if name.parts[0] not in left_out and not any(part.startswith(".") for part in name.parts)
-        }
+        return file_checksums(self.path)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, status={self.manifest.status!r})"
+
+
+def file_checksums(folder: Path, *, without: Sequence[str] = ()) -> dict[str, str]:
+    """As `Run.checksums`, of a folder that is to become a run; `without` are further names to leave out."""
+    kept = (file for file in sorted(folder.rglob("*")) if file.is_file())
+    inside = ((file.relative_to(folder), file) for file in kept)
+    left_out = {EXPORT, TENSORBOARD, CHECKPOINT, MANIFEST, *without}
+    return {
+        name.as_posix(): sha256(file)
+        for name, file in inside
+        if name.parts[0] not in left_out and not any(part.startswith(".") for part in name.parts)
+    }
 
 
 def stamp() -> str:

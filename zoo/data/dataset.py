@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -175,6 +175,27 @@ class Split:
         return Split(kept, self.targets[indices])
 
 
+class WithheldSplit(Split):
+    """A split that nobody may look at; whatever reads it fails."""
+
+    def __init__(self) -> None:
+        return
+
+    def __len__(self) -> int:
+        raise self._refusal()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise self._refusal()
+
+    def __repr__(self) -> str:
+        return "WithheldSplit()"
+
+    def _refusal(self) -> RuntimeError:
+        return RuntimeError("this split is withheld: nothing may be decided by it; load the data anew to test")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
     """A data set ready for training: splits of raw samples, and the steps between them and the model.
@@ -213,6 +234,10 @@ class Dataset:
         if len(split) * width <= IN_MEMORY_BYTES:
             return self.inputs(split)
         return ModelInputs(split.samples, self.steps)
+
+    def without_test(self) -> Dataset:
+        """The same without the samples of its test split: reading that raises RuntimeError."""
+        return replace(self, test=WithheldSplit())
 
     def model_targets(self, split: Split) -> np.ndarray:
         """Targets as the loss sees them: (n,) int32 classes, (n, 1) float32 for binary, standardised for regression."""

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.builders import get_builder
-from zoo.config import RunConfig, TrainingConfig
+from zoo.builders import Builder, get_builder
+from zoo.config import KEEP_LAST, RunConfig, TrainingConfig
 from zoo.data.dataset import Dataset
-from zoo.data.samples import draw_samples
 from zoo.errors import UsageError
 from zoo.metrics import PRIMARY
-from zoo.runs import Run
 from zoo.settings import cpu_count
 from zoo.training.events import Listener
 from zoo.training.pipeline import EpochOrder, batches, class_weights
 
 if TYPE_CHECKING:
     from zoo.training.loop import EpochEnd
-
-SAMPLE_LIMIT = 2000
-"""Training samples measured in inference mode after each epoch."""
+    from zoo.training.prepared import Prepared
 
 STEPS_PER_CALL = 20
 """Steps inside one call of the compiled train function: half the time on small models (measured), the same numbers."""
@@ -51,43 +47,36 @@ class Assembly:
 
 def assemble(
     config: RunConfig,
-    dataset: Dataset,
-    run: Run,
-    build: Callable[[], Any],
+    builder: Builder,
+    data: Prepared,
     *,
     loss: Any,
     metrics: tuple[Any, ...],
     listener: Listener,
     initial: Sequence[np.ndarray] | None = None,
+    model: Any = None,
 ) -> Assembly:
     """Builds model, batches and loop.
 
     Args:
         config: Resolved.
-        dataset: Loaded and split.
-        run: Where the loop writes.
-        build: Makes a new model of the run's configuration under the policy at hand.
+        builder: The configured one.
+        data: Loaded, split and shared with other trainings.
         loss: A Keras loss of the caller's own, or None.
         metrics: Keras metrics of the caller's own.
         listener: Told of batches and epochs.
         initial: Weights to begin with; None for those drawn by the seed.
+        model: As `build_model` made it; by default it is made.
     """
-    import keras
-
     from zoo.training.loop import EpochEnd
-    from zoo.training.measure import Measured, dense_targets
     from zoo.training.optimizers import loss_function, optimizer
 
-    training = config.training
-    use_threads(training.threads)
-    keras.utils.set_random_seed(training.seed)
-    with policy(training.precision):
-        model = build()
+    training, task = config.training, data.dataset.output.task
+    if model is None:
+        model = build_model(config, builder, data.dataset)
     if initial is not None:
         model.set_weights(list(initial))
-    with policy("float32"):
-        keeper = build()
-    count = len(dataset.train)
+    count = len(data.dataset.train)
     size = count if training.batch_size == "full" else min(int(training.batch_size), count)
     steps = math.ceil(count / size)
     loss = loss or loss_function(training.loss)
@@ -98,37 +87,40 @@ def assemble(
         steps_per_execution=min(STEPS_PER_CALL, steps),
     )
     order = EpochOrder(seed=training.seed, samples=count)
-    samples = batches(
-        dataset.model_inputs(dataset.train),
-        dense_targets(dataset, dataset.train),
-        batch_size=size,
-        order=order,
-        weights=_weights(training, dataset),
-    )
-    sample = draw_samples(dataset.train, dataset.output.task, limit=SAMPLE_LIMIT, seed=training.seed)
+    weights = _weights(training, data.dataset)
     loop = EpochEnd(
-        run,
         training,
-        PRIMARY[dataset.output.task] if training.monitor == "auto" else training.monitor,
-        train=Measured(dataset, sample, loss),
-        validation=Measured(dataset, dataset.validation, loss),
+        PRIMARY[task] if training.monitor in ("auto", KEEP_LAST) else training.monitor,
+        train=data.train_sample(training.seed, loss),
+        validation=data.validation(loss),
         order=order,
         model=model,
-        keeper=keeper,
         listener=listener,
     )
+    samples = batches(data.inputs, data.targets, batch_size=size, order=order, weights=weights)
     return Assembly(model, samples, steps, loss, loop)
 
 
-def initial_weights(config: RunConfig, dataset: Dataset) -> list[np.ndarray]:
-    """The weights that a training of this resolved configuration begins with, as `keras.Model.get_weights` has them."""
+def build_model(config: RunConfig, builder: Builder, dataset: Dataset, *, precision: str = "") -> Any:
+    """The model that a training of this resolved configuration begins with, its weights drawn by the seed.
+
+    Args:
+        config: Resolved.
+        builder: The configured one.
+        dataset: What goes in and what comes out.
+        precision: A policy in place of the configured one.
+    """
     import keras
 
     use_threads(config.training.threads)
     keras.utils.set_random_seed(config.training.seed)
-    with policy(config.training.precision):
-        model = get_builder(config.builder)(dataset.input, dataset.output, **config.hyperparameters)
-    weights: list[np.ndarray] = model.get_weights()
+    with policy(precision or config.training.precision):
+        return builder(dataset.input, dataset.output, **config.hyperparameters)
+
+
+def initial_weights(config: RunConfig, dataset: Dataset) -> list[np.ndarray]:
+    """The weights that a training of this resolved configuration begins with, as `keras.Model.get_weights` has them."""
+    weights: list[np.ndarray] = build_model(config, get_builder(config.builder), dataset).get_weights()
     return weights
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import csv
-import io
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -13,18 +11,12 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from zoo import metrics
-from zoo.config import TrainingConfig
-from zoo.runs import HISTORY, MODEL, TENSORBOARD, Run, atomic_path, write_text
-from zoo.training import checkpoints
+from zoo.config import KEEP_LAST, TrainingConfig
 from zoo.training.events import BatchDone, EpochDone, Listener
 from zoo.training.measure import Measured, inference
 from zoo.training.pipeline import EpochOrder
-
-SAVE_EVERY_SECONDS = 10.0
-"""The best weights and the checkpoint go to disk this often at most: a run of many short epochs is not all saving."""
 
 PLATEAU_EPOCHS, PLATEAU_FACTOR = 3, 0.3
 """The plateau schedule: after so many epochs without a better loss the rate is multiplied by this."""
@@ -52,18 +44,19 @@ class Progress:
 
 
 class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
-    """Measures after each epoch, keeps the best weights, writes the run's files and decides when to stop.
+    """Measures after each epoch, keeps the best weights and decides when to stop; it writes no files.
 
     Args:
-        metric: Validation metric that decides; ties go to the lower loss.
+        metric: Validation metric that decides unless the last weights are kept; ties go to the lower loss.
         train: A fixed sample of the training split.
         model: The compiled model.
-        keeper: A float32 copy of the model, whose weights are the best so far; it is what is saved.
+
+    Attributes:
+        best_weights: As `keras.Model.get_weights` gave them at the best epoch; those it began with before the first.
     """
 
     def __init__(
         self,
-        run: Run,
         config: TrainingConfig,
         metric: str,
         *,
@@ -71,22 +64,19 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         validation: Measured,
         order: EpochOrder,
         model: Any,
-        keeper: Any,
         listener: Listener,
     ) -> None:
         super().__init__()
-        self.run, self.config, self.metric = run, config, metric
+        self.config, self.metric = config, metric
         self.train, self.validation = train, validation
-        self._order, self._keeper, self._listener = order, keeper, listener
+        self._order, self._listener = order, listener
         self.set_model(model)
         self.forward = inference(model)
         self.progress = Progress()
         self.diverged = ""
-        self._best_weights: Sequence[np.ndarray] = model.get_weights()
-        self._snapshot: tuple[int, dict[str, np.ndarray], dict[str, Any]] | None = None
+        self.best_weights: Sequence[np.ndarray] = model.get_weights()
         self._loss = math.nan
-        self._writers: dict[str, Any] = {}
-        self._saved_at = self._epoch_began = time.monotonic()
+        self._epoch_began = time.monotonic()
 
     @property
     def done(self) -> bool:
@@ -110,7 +100,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         self._listener(BatchDone(self._order.epoch + 1, batch + 1, self._loss))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Measures, records, keeps and decides; `snapshot` follows when every other callback has had its turn."""
+        """Measures, keeps the weights where they are the best, and decides whether to go on."""
         if self.diverged:
             return
         row = self._row(epoch, logs or {})
@@ -120,55 +110,21 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         self.progress.rows.append(row)
         best = self._judge(row)
         self._lower_rate(row["val_loss"])
-        self._log(row)
         self._listener(EpochDone(row, best))
         if self.done:
             self.model.stop_training = True
 
-    def snapshot(self) -> None:
-        """Keeps the whole state at the end of this epoch, and writes it where the last time is long enough ago."""
-        if self.diverged:
-            return
-        # One assignment: an interrupt inside the next epoch finds the state of this one, whole.
-        self._snapshot = (len(self.progress.rows), self._variables(), copy.deepcopy(vars(self.progress)))
-        if time.monotonic() - self._saved_at > SAVE_EVERY_SECONDS:
-            self.save()
-
-    def save(self) -> None:
-        """Writes the checkpoint, the best weights and the history."""
-        if self._snapshot is not None:
-            checkpoints.save(self.run.path, *self._snapshot)
-        self.write_model()
-        self.write_history()
-        self._saved_at = time.monotonic()
-
-    def best_forward(self) -> Any:
-        """Inference with the best weights."""
-        self._keeper.set_weights(self._best_weights)
-        return inference(self._keeper)
-
-    def write_model(self) -> None:
-        """Writes the best weights so far; those it began with where no epoch was measured."""
-        self._keeper.set_weights(self._best_weights)
-        with atomic_path(self.run.path / MODEL) as temporary:
-            self._keeper.save(temporary)
-
-    def write_history(self) -> None:
-        """Writes history.csv, whole."""
-        if not self.progress.rows:
-            return
-        text = io.StringIO()
-        columns = dict.fromkeys(name for row in self.progress.rows for name in row)
-        writer = csv.DictWriter(text, list(columns), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.progress.rows)
-        write_text(self.run.path / HISTORY, text.getvalue())
+    def snapshot(self) -> tuple[int, dict[str, np.ndarray], dict[str, Any]]:
+        """Epochs done, every variable by name, and the progress: what `restore` takes."""
+        arrays = {name: np.asarray(variable) for variable, name in self._named_variables()}
+        arrays |= {f"best{index}": weights for index, weights in enumerate(self.best_weights)}
+        return len(self.progress.rows), arrays, copy.deepcopy(vars(self.progress))
 
     def restore(self, arrays: Mapping[str, np.ndarray], state: Mapping[str, Any]) -> None:
         """Puts a checkpoint back; the optimizer must be built."""
         for variable, name in self._named_variables():
             variable.assign(arrays[name])
-        self._best_weights = [arrays[f"best{index}"] for index in range(len(self.model.weights))]
+        self.best_weights = [arrays[f"best{index}"] for index in range(len(self.model.weights))]
         numbers: dict[str, Any] = {k: math.nan if value is None else value for k, value in state.items() if k != "rows"}
         rows = [{key: math.nan if value is None else value for key, value in row.items()} for row in state["rows"]]
         self.progress = Progress(rows=rows, **numbers)
@@ -194,12 +150,14 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         """Whether the epoch is the best so far; its weights are kept then."""
         progress, value, loss = self.progress, row[f"val_{self.metric}"], row["val_loss"]
         tied = value == progress.best or (math.isnan(value) and math.isnan(progress.best))
-        best = metrics.better(self.metric, value, progress.best) or (
-            tied and metrics.better("loss", loss, progress.best_loss)
+        best = (
+            self.config.monitor == KEEP_LAST
+            or metrics.better(self.metric, value, progress.best)
+            or (tied and metrics.better("loss", loss, progress.best_loss))
         )
         if best:
             progress.best, progress.best_loss, progress.best_epoch = value, loss, len(progress.rows)
-            self._best_weights = self.model.get_weights()
+            self.best_weights = self.model.get_weights()
         progress.waited = 0 if best else progress.waited + 1
         return best
 
@@ -223,30 +181,3 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         """Every variable of model and optimizer, seed states included, with its place as its name."""
         variables = [(variable, f"model{index}") for index, variable in enumerate(self.model.variables)]
         return variables + [(v, f"optimizer{index}") for index, v in enumerate(self.model.optimizer.variables)]
-
-    def _variables(self) -> dict[str, np.ndarray]:
-        arrays = {name: np.asarray(variable) for variable, name in self._named_variables()}
-        return arrays | {f"best{index}": weights for index, weights in enumerate(self._best_weights)}
-
-    def _log(self, row: Mapping[str, float]) -> None:
-        """TensorBoard scalars: training and validation as two runs of the same tags, so that their curves overlay."""
-        if not self.config.tensorboard:
-            return
-        for prefix, folder in (("train_", "train"), ("val_", "validation")):
-            if folder not in self._writers:
-                self._writers[folder] = tf.summary.create_file_writer(str(self.run.path / TENSORBOARD / folder))
-            with self._writers[folder].as_default(step=int(row["epoch"])):
-                for name, value in row.items():
-                    if name.startswith(prefix):
-                        tf.summary.scalar(name.removeprefix(prefix), value)
-                if folder == "train":
-                    for name in ("learning_rate", "objective", "penalty"):
-                        tf.summary.scalar(name, row[name])
-            self._writers[folder].flush()
-
-    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
-        """Closes the TensorBoard logs."""
-        del logs
-        for writer in self._writers.values():
-            writer.close()
-        self._writers.clear()

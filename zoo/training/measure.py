@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,12 @@ class Measured:
         self._split, self._loss = split, loss
         self._task = dataset.output.task
         self._transform = dataset.target_transform
+
+    def under(self, loss: Any) -> Measured:
+        """The same split, its inputs shared, measured with another loss."""
+        other = copy.copy(self)
+        other._loss = loss
+        return other
 
     def measure(self, forward: Any) -> tuple[dict[str, float], np.ndarray]:
         """Metrics with the data loss among them, and the outputs in target units, (n, outputs)."""

@@ -30,8 +30,8 @@ class EpochOrder:
 
 
 def batches(
-    inputs: np.ndarray | ModelInputs,
-    targets: np.ndarray,
+    inputs: Any,
+    targets: Any,
     *,
     batch_size: int,
     order: EpochOrder,
@@ -40,9 +40,10 @@ def batches(
     """A `tf.data.Dataset` of one epoch; each new iterator asks `order` again.
 
     Args:
-        inputs: Model inputs, (n, ...); gathered as they are and cast to float32 by the batch. Those that are not in
-            memory are made a batch at a time, in the same order and with the same values.
-        targets: As the loss wants them, (n, outputs) float32.
+        inputs: Model inputs, (n, ...), an array or a tensor; gathered as they are and cast to float32 by the batch.
+            `ModelInputs`, which are not in memory, are made a batch at a time, in the same order and with the same
+            values.
+        targets: As the loss wants them, (n, outputs) float32, an array or a tensor.
         batch_size: The last batch of an epoch may be smaller.
         order: Decides the order of the epoch at hand.
         weights: (n,) float32 sample weights, or None.
@@ -53,8 +54,8 @@ def batches(
     import tensorflow as tf
 
     steps = -(-len(inputs) // batch_size)
-    columns = [tf.constant(array) for array in (targets, weights) if array is not None]
-    held = tf.constant(inputs) if isinstance(inputs, np.ndarray) else None
+    columns = [tf.convert_to_tensor(array) for array in (targets, weights) if array is not None]
+    held = None if isinstance(inputs, ModelInputs) else tf.convert_to_tensor(inputs)
     example = inputs[:1]
 
     def permuted(_: Any) -> Any:

@@ -6,7 +6,7 @@ import shlex
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,15 @@ from zoo.config import RunConfig
 from zoo.data.dataset import Dataset
 from zoo.errors import DivergedError, InterruptedRunError, ResourceError, SigtermInterrupt, TerminatedRunError
 from zoo.reporting.report import write_report
-from zoo.runs import PREDICTIONS, Run, Status, write_npz
+from zoo.runs import Run, Status
 from zoo.settings import quiet_tensorflow
 from zoo.training import checkpoints
-from zoo.training.assembly import Assembly, assemble
+from zoo.training.assembly import Assembly, assemble, build_model
 from zoo.training.baselines import baselines
+from zoo.training.conclusion import conclude
 from zoo.training.events import Listener, Message, Started
 from zoo.training.interrupts import DeferredInterrupts
+from zoo.training.recorder import Recorder
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,8 @@ class Session:
         try:
             with ThreadPoolExecutor(1, "baselines") as pool:
                 found = self._submit_baselines(pool) if self.thorough else None
-                assembly = self._fit(interrupts, resume=resume)
-                self._conclude(assembly, found, interrupts, began)
+                assembly, best = self._fit(interrupts, resume=resume)
+                self._conclude(assembly, best, found, interrupts, began)
         except KeyboardInterrupt as error:
             self.run.update(status="interrupted", seconds=time.monotonic() - began)
             kind = TerminatedRunError if isinstance(error, SigtermInterrupt) else InterruptedRunError
@@ -89,30 +91,38 @@ class Session:
         resume = f"zoo train --resume {shlex.quote(str(self.run.path))}"
         return f"its weights, history and checkpoint are kept; go on with {resume}"
 
-    def _fit(self, interrupts: DeferredInterrupts, *, resume: bool) -> Assembly:
-        """The epochs; comes back when they are done or stopped early, saved however they end."""
+    def _fit(self, interrupts: DeferredInterrupts, *, resume: bool) -> tuple[Assembly, Any]:
+        """The epochs; comes back when they are done or stopped early, saved however they end.
+
+        Returns:
+            The assembly, whose model has the last weights, and a float32 model with the best.
+        """
         self.listener(Message("starting TensorFlow"))
         quiet_tensorflow()
+        from zoo.training.prepared import Prepared
+
         assembly = assemble(
             self.config,
-            self.dataset,
-            self.run,
-            lambda: self.builder(self.dataset.input, self.dataset.output, **self.config.hyperparameters),
+            self.builder,
+            Prepared(self.dataset),
             loss=self.loss,
             metrics=self.metrics,
             listener=self.listener,
             initial=self.initial,
         )
         model, loop = assembly.model, assembly.loop
+        keeper = build_model(self.config, self.builder, self.dataset, precision="float32")
+        recorder = Recorder(self.run, loop, keeper, tensorboard=self.config.training.tensorboard)
         first = self._resume(assembly) if resume else 0
         epochs = self.config.training.epochs
         self.run.update(status="running", message="", parameters=model.count_params())
         self.listener(Started(self.run.path, epochs, first, assembly.steps, model.count_params(), loop.metric))
         try:
             if not loop.done:
-                self._epochs(assembly, first, interrupts)
+                self._epochs(assembly, recorder, first, interrupts)
         finally:
-            loop.save()
+            recorder.close()
+            recorder.save()
         if loop.diverged:
             best = loop.progress.best_epoch
             kept = f"the weights of epoch {best}" if best else "the weights it began with"
@@ -121,16 +131,16 @@ class Session:
                 f"lower --learning-rate (it was {self.config.training.learning_rate:g})",
                 run=self.run.path,
             )
-        return assembly
+        return assembly, recorder.best_model()
 
-    def _epochs(self, assembly: Assembly, first: int, interrupts: DeferredInterrupts) -> None:
+    def _epochs(self, assembly: Assembly, recorder: Recorder, first: int, interrupts: DeferredInterrupts) -> None:
         import keras
 
         interrupts.check()
         # Last, so that a checkpoint holds what the caller's own callbacks did to the model and its optimizer.
         last = keras.callbacks.LambdaCallback(
             on_train_batch_end=lambda *_, **__: interrupts.check(),
-            on_epoch_end=lambda *_, **__: assembly.loop.snapshot(),
+            on_epoch_end=lambda *_, **__: recorder.record(),
         )
         assembly.model.fit(
             assembly.samples,
@@ -153,6 +163,7 @@ class Session:
     def _conclude(
         self,
         assembly: Assembly,
+        best: Any,
         found: Future[dict[str, dict[str, float]]] | None,
         interrupts: DeferredInterrupts,
         began: float,
@@ -163,27 +174,20 @@ class Session:
         interrupts.check()
         report = ", writing the report" if self.thorough else ""
         self.listener(Message(f"measuring the best and the last epoch{report}"))
-        dataset, loop = self.dataset, assembly.loop
-        best = loop.best_forward()
-        measured = {
-            "train": loop.train,
-            "validation": loop.validation,
-            "test": Measured(dataset, dataset.test, assembly.loss),
-        }
-        at_best = {name: split.measure(best) for name, split in measured.items()}
-        at_last = {name: split.measure(loop.forward)[0] for name, split in measured.items()}
-        arrays: dict[str, np.ndarray] = {}
-        for name, split in (("validation", dataset.validation), ("test", dataset.test)):
-            arrays |= {f"{name}_targets": split.targets, f"{name}_outputs": at_best[name][1]}
-        write_npz(self.run.path / PREDICTIONS, **arrays)
-        self.run.update(
-            metrics={**{name: values for name, (values, _) in at_best.items()}, "last": at_last},
-            baselines=found.result() if found else {},
+        loop = assembly.loop
+        conclude(
+            self.run,
+            self.dataset,
+            {
+                "train": loop.train,
+                "validation": loop.validation,
+                "test": Measured(self.dataset, self.dataset.test, assembly.loss),
+            },
+            best=best,
+            last=loop.forward,
+            baselines=found.result if found else dict,
             epochs={"done": len(loop.progress.rows), "best": loop.progress.best_epoch},
-            seconds=time.monotonic() - began,
+            report=write_report if self.thorough else None,
+            began=began,
+            check=interrupts.check,
         )
-        self.run.manifest = replace(self.run.manifest, status="finished")  # on disk last, when the rest is there
-        if self.thorough:
-            write_report(self.run)
-        interrupts.check()
-        self.run.update(files=self.run.checksums(), seconds=time.monotonic() - began)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gc
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -27,6 +25,7 @@ from zoo.runs import locked, read_json, safe_name, stamp
 from zoo.settings import quiet_tensorflow
 from zoo.training.events import EpochDone, Event, Listener, Message, log
 from zoo.training.interrupts import DeferredInterrupts
+from zoo.training.many import models_forgotten
 from zoo.training.session import Session
 from zoo.training.study_plan import Plan, digest, make_plan, notes, settings, text
 from zoo.training.study_records import earlier, record, sparsity
@@ -157,7 +156,6 @@ def _folder(parent: Path, plan: str) -> Path:
 def _carry_out(work: _Work, interrupts: DeferredInterrupts) -> Study:
     """Every training, seed by seed, and what they say together."""
     quiet_tensorflow()
-    logging.getLogger("tensorflow").addFilter(_not_retracing)
     from zoo.training.assembly import initial_weights
 
     plan, trainings, same = work.plan, dict[tuple[Value, int], Training](), dict[Value, bool]()
@@ -182,16 +180,9 @@ def _carry_out(work: _Work, interrupts: DeferredInterrupts) -> Study:
     except BaseException:
         _write(work, trainings, same, "interrupted")
         raise
-    finally:
-        logging.getLogger("tensorflow").removeFilter(_not_retracing)
     done = _write(work, trainings, same, "finished")
     write_study_page(done)
     return done
-
-
-def _not_retracing(record: logging.LogRecord) -> bool:
-    """TensorFlow takes the one function of each of many models for one that is traced again and again."""
-    return "triggered tf.function retracing" not in record.getMessage()
 
 
 def _load(work: _Work, config: Any, seed: int) -> Dataset:
@@ -225,8 +216,6 @@ def _train(
     which: str,
 ) -> Training:
     """One training: taken over, gone on with, or made."""
-    import keras
-
     resolved = resolve(config, dataset, None, _alarms(work.listener))
     run, resume = earlier(work.folder / TRAININGS, config.name)
     if run is not None and not resume:
@@ -239,12 +228,9 @@ def _train(
     session = Session(
         resolved, builder, dataset, run, _alarms(work.listener), (), None, (), thorough=False, initial=initial
     )
-    with locked(run.path), suppress(DivergedError):  # a value that diverges is a result: run.json says so
+    # a value that diverges is a result: run.json says so
+    with models_forgotten(), locked(run.path), suppress(DivergedError):
         session.carry_out(began, resume=resume)
-    policy = keras.config.dtype_policy()
-    keras.utils.clear_session(free_memory=False)  # or the models of all trainings would stay in memory
-    keras.config.set_dtype_policy(policy)
-    gc.collect()
     training = record(run, value, resolved.training.seed)
     work.listener(Message(f"{which}: {_outcome(training, work)}  {training.seconds:.1f} s"))
     return training

@@ -204,7 +204,14 @@ def versions(builder: str) -> dict[str, str]:
 
 def create_run(root: Path, config: RunConfig, dataset: Dataset, *, samples: bool = True) -> Run:
     """The run folder with all that is known before training; `samples` are those that an export needs."""
-    manifest = Manifest(
+    run = Run.create(root, new_manifest(config, dataset))
+    describe_run(run.path, config, dataset, samples=samples)
+    return run
+
+
+def new_manifest(config: RunConfig, dataset: Dataset) -> Manifest:
+    """What `run.json` says before training."""
+    return Manifest(
         name=config.name,
         builder=config.builder,
         recipe=config.recipe,
@@ -212,11 +219,13 @@ def create_run(root: Path, config: RunConfig, dataset: Dataset, *, samples: bool
         data=asdict(dataset.identity),
         versions=versions(config.builder),
     )
-    run = Run.create(root, manifest)
-    write_text(run.path / CONFIG, config.to_toml())
-    write_json(run.path / PREPROCESSING, dataset.contract())
-    write_text(run.path / LABELS, "".join(f"{label}\n" for label in dataset.output.labels))
+
+
+def describe_run(folder: Path, config: RunConfig, dataset: Dataset, *, samples: bool = True) -> None:
+    """Writes what a run folder says of its configuration and data, and with `samples` those that an export needs."""
+    write_text(folder / CONFIG, config.to_toml())
+    write_json(folder / PREPROCESSING, dataset.contract())
+    write_text(folder / LABELS, "".join(f"{label}\n" for label in dataset.output.labels))
     for file, split in ((CALIBRATION, dataset.train), (VALIDATION, dataset.validation)) if samples else ():
         chosen = draw_samples(split, dataset.output.task, seed=config.training.seed)
-        write_npz(run.path / SAMPLES / file, samples=np.asarray(chosen.samples), targets=chosen.targets)
-    return run
+        write_npz(folder / SAMPLES / file, samples=np.asarray(chosen.samples), targets=chosen.targets)

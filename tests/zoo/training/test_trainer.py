@@ -256,7 +256,7 @@ def test_an_interrupt_in_the_first_epoch_keeps_a_model_and_says_so(tmp_path):
 
 def test_a_resumed_run_goes_back_to_the_older_checkpoint_where_the_newest_is_damaged(tmp_path, monkeypatch):
     whole = train(tmp_path, epochs=4)
-    monkeypatch.setattr("zoo.training.loop.SAVE_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr("zoo.training.recorder.SAVE_EVERY_SECONDS", 0.0)
     with pytest.raises(InterruptedRunError) as caught:
         train(tmp_path, epochs=4, callbacks=[interrupting(KeyboardInterrupt(), 3)])
     older, newest = generations(caught.value.run)

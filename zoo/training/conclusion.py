@@ -1,0 +1,66 @@
+"""The end of a training: every split measured, the run's folder complete."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.data.dataset import Dataset
+from zoo.runs import PREDICTIONS, Run, write_npz
+
+if TYPE_CHECKING:
+    from zoo.training.measure import Measured
+
+
+def conclude(
+    run: Run,
+    dataset: Dataset,
+    splits: Mapping[str, Measured],
+    *,
+    best: Any,
+    last: Any,
+    baselines: Callable[[], Mapping[str, Mapping[str, float]]],
+    epochs: Mapping[str, int],
+    report: Callable[[Run], object] | None,
+    began: float,
+    check: Callable[[], None] = lambda: None,
+) -> None:
+    """Measures, writes predictions and report, and says in the manifest that the run is finished.
+
+    Args:
+        run: Whose folder holds all but that.
+        dataset: What it was trained on.
+        splits: "train", "validation" and "test".
+        best: The model with the weights that count.
+        last: Inference with the weights of the last epoch; None where they are gone.
+        baselines: Gives their metrics on the test split.
+        epochs: As in the manifest.
+        report: Writes the report; None where there is to be none.
+        began: `time.monotonic` at the start of the run.
+        check: Raises where the run is to stop.
+    """
+    from zoo.training.measure import inference
+
+    forward = inference(best)
+    at_best = {name: split.measure(forward) for name, split in splits.items()}
+    at_last = {name: split.measure(last)[0] for name, split in splits.items()} if last is not None else None
+    arrays: dict[str, np.ndarray] = {}
+    for name, split in (("validation", dataset.validation), ("test", dataset.test)):
+        arrays |= {f"{name}_targets": split.targets, f"{name}_outputs": at_best[name][1]}
+    write_npz(run.path / PREDICTIONS, **arrays)
+    metrics: dict[str, Any] = {name: values for name, (values, _) in at_best.items()}
+    run.update(
+        metrics=metrics if at_last is None else {**metrics, "last": at_last},
+        baselines=baselines(),
+        epochs=epochs,
+        seconds=time.monotonic() - began,
+    )
+    run.manifest = replace(run.manifest, status="finished")  # on disk last, when the rest is there
+    if report is not None:
+        report(run)
+    check()
+    run.update(files=run.checksums(), seconds=time.monotonic() - began)
