@@ -92,7 +92,7 @@ def number(value: object) -> float:
 def _compare(metric: str, network: float, name: str, rival: float, samples: int) -> str:
     difference = network - rival
     who, where = baseline_label(name), f"on the test split ({show(metric, network)} against {show(metric, rival)})"
-    if abs(difference) <= _noise(metric, network, samples) + 1e-12:
+    if abs(difference) <= noise(metric, network, samples) + 1e-12:
         size = f" of {samples:,} samples" if samples else ""
         return (
             f"{who[0].upper()}{who[1:]} is as good: {label(metric)} {show(metric, rival)} against the network's "
@@ -114,7 +114,7 @@ def _gap(metric: str, difference: float) -> str:
     return f"{points:.1f} points of {label(metric)}" if points >= 0.1 else f"{points:.2f} points of {label(metric)}"
 
 
-def _noise(metric: str, value: float, samples: int) -> float:
+def noise(metric: str, value: float, samples: int) -> float:
     """One standard error of a metric on so many samples, and never less than one changed sample."""
     if samples <= 0:
         return 0.0
@@ -152,4 +152,4 @@ def _shortened(manifest: Manifest, name: str) -> str:
     return f"; {baseline_label(name)} was fitted on {int(seen):,} of {int(whole):,} training samples"
 
 
-__all__: list[Any] = ["baseline_label", "label", "number", "primary_metric", "show", "verdict"]
+__all__: list[Any] = ["baseline_label", "label", "noise", "number", "primary_metric", "show", "verdict"]

@@ -1,0 +1,311 @@
+"""`search.html`: one self-contained page of what a search tried and found."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tuning.books import PAGE, Books
+from tuning.pareto import Choice, choose, dimensions, front
+from tuning.plan import Plan
+from tuning.reporting import knob_pictures, pictures
+from tuning.reporting.effects import Effect, effects
+from tuning.reporting.knobs import Knob, knobs_of
+from tuning.reporting.rows import rows_of
+from tuning.reporting.words import (
+    NOTHING,
+    cost_label,
+    cost_text,
+    counts,
+    limits_text,
+    optimism,
+    short,
+    values_text,
+    verdict,
+)
+from tuning.trial import Trial
+from zoo.reporting import page
+from zoo.reporting.plots import STYLE, save_plot
+from zoo.reporting.summary import label, show
+from zoo.runs import MANIFEST, PLOTS, write_text
+
+MOST_ROWS = 1000
+MOST_IDS = 12
+CHOSEN_BY_RESULTS = ("bayesian", "hyperband")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What the page is made of, each worked out once.
+
+    Attributes:
+        completed: Trials with a finite score, the best first.
+        choice: None where nothing is completed.
+    """
+
+    books: Books
+    plan: Plan
+    trials: Sequence[Trial]
+    completed: Sequence[Trial]
+    knobs: Sequence[Knob] = ()
+    effects: Sequence[Effect] = ()
+    front: Sequence[Trial] = ()
+    choice: Choice | None = None
+    plots: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_page(books: Books, trials: Sequence[Trial], final: Any = None) -> Path:
+    """Writes `search.html` and `plots/*.png` of a search, from its first trial on.
+
+    Args:
+        books: Of the search.
+        trials: All that there are, in any state.
+        final: The `tuning.final.Final` of the winner; None while there is none.
+
+    Raises:
+        DataError: `search.json` is damaged.
+        ResourceError: The folder cannot be written.
+    """
+    found = _find(books, trials)
+    plan = books.plan
+    title = f"Search: {', '.join(plan.names)}"
+    sections = [
+        *_top(found, title, final),
+        page.section("Course", page.row(*_figures(found, "course", width="58rem")), _course_note(found)),
+        page.section("Quality against cost", *_front(found, final)),
+        page.section("All knobs at once", *_coordinates(found)),
+        page.section("Effect of each knob", *_effects(found)),
+        page.section("What penalties and dropout do to the losses", *_losses(found)),
+        page.section("What was searched", *_searched(found)),
+        page.section("Failed", *_reasons(found, "failed")),
+        page.section("Rejected before their training", *_reasons(found, "rejected")),
+        page.section("All trials", *_all(found)),
+    ]
+    path = books.path / PAGE
+    write_text(path, page.page(title, sections))
+    return path
+
+
+def _find(books: Books, trials: Sequence[Trial]) -> Found:
+    plan, completed = books.plan, books.ranked(list(trials))
+    own = [trial for trial in completed if not trial.same_as]
+    knobs = knobs_of(plan, completed)
+    strongest = effects(knobs, own, plan.objective, smaller_is_better=plan.smaller_is_better)
+    best = front(completed, plan.objective, smaller_is_better=plan.smaller_is_better)
+    choice = choose(best)
+    found = Found(
+        books=books,
+        plan=plan,
+        trials=trials,
+        completed=completed,
+        knobs=knobs,
+        effects=strongest,
+        front=best,
+        choice=choice,
+    )
+    return Found(**{**vars(found), "plots": _draw(found, own)})
+
+
+def _draw(found: Found, own: Sequence[Trial]) -> dict[str, str]:
+    """Every plot there is something for, as an SVG element; PNG files beside the page."""
+    import matplotlib as mpl
+
+    plan, drawn = found.plan, {}
+    wanted: dict[str, Callable[[], Any]] = {}
+    if any(trial.ended is not None for trial in found.trials):
+        wanted["course"] = lambda: pictures.course(found.trials, found.completed, plan)
+    if found.effects:
+        wanted["coordinates"] = lambda: knob_pictures.coordinates(found.effects, own, plan)
+        wanted["effects"] = lambda: knob_pictures.effect_pictures(found.effects, plan)
+        wanted["losses"] = lambda: knob_pictures.loss_picture(found.knobs, own)
+    with mpl.rc_context(dict(STYLE)):
+        made = {name: draw() for name, draw in wanted.items()}
+        if found.choice is not None:
+            made |= pictures.front_pictures(found.front, own, found.choice, plan)
+        for name, figure in made.items():
+            if figure is not None:
+                svg = save_plot(figure, found.books.path / PLOTS, name)
+                drawn[name] = svg.replace(knob_pictures.PAPER, "var(--page)")
+    return drawn
+
+
+def _top(found: Found, title: str, final: Any) -> list[str]:
+    """Title, state, verdict, and what the test split said."""
+    plan, status = found.plan, str(found.books.status().get("status", ""))
+    facts = [
+        plan.tuner,
+        f"{len(found.trials)} trials: {counts(found.trials)}",
+        f"objective {label(plan.objective)}, {'less' if plan.smaller_is_better else 'more'} is better",
+        f"candidates exported as {plan.quantize}" if plan.quantize else "",
+        f"at most {limits_text(plan.limits)}" if plan.limits else "",
+        f"mean of {plan.repeats} trainings" if plan.repeats > 1 else "",
+        f"{_duration(sum(trial.seconds for trial in found.trials))} in trials",
+        f"seed {plan.seed}",
+    ]
+    going_on = f" Go on with: zoo tune --resume {shlex.quote(str(found.books.path))}" if status != "running" else ""
+    unfinished = status and status != "finished"
+    return [
+        f"<h1>{page.text(title)}</h1>",
+        page.banner(f"This search is {status}.{going_on}", "warn") if unfinished else "",
+        page.paragraph(" · ".join(fact for fact in facts if fact), "soft"),
+        page.paragraph(verdict(found.books, found.trials), "verdict"),
+        page.paragraph(optimism(plan, final), "verdict") if optimism(plan, final) else "",
+        page.paragraph(f"The winner's run: {final.run.path}", "soft") if final is not None else "",
+    ]
+
+
+def _figures(found: Found, *names: str, width: str) -> list[str]:
+    return [page.figure(found.plots[name], width) for name in names if name in found.plots]
+
+
+def _course_note(found: Found) -> str:
+    """What the plot cannot say of itself."""
+    epochs = {trial.epochs for trial in found.completed}
+    parts = ["Triangles at the edge are scores beyond it."] if "course" in found.plots else []
+    if len(epochs) > 1:
+        parts.append("Trials were given different numbers of epochs: scores of short ones are lower for that alone.")
+    same = sum(bool(trial.same_as) for trial in found.completed)
+    if same:
+        parts.append(f"{same} had the configuration of an earlier one and took its result over.")
+    return page.paragraph(" ".join(parts), "soft") if parts else ""
+
+
+def _front(found: Found, final: Any) -> list[str]:
+    """Plots, and the table of what can be exported."""
+    if found.choice is None:
+        return [page.paragraph("Nothing is completed yet.", "soft")]
+    names = dimensions(found.completed)
+    beside = {entry.trial.id: entry.how for entry in found.choice.neighbours}
+    roles = {found.choice.chosen.id: "chosen"} | beside
+    head = ["trial", label(found.plan.objective), *(cost_label(name) for name in names), "", "values", "export"]
+    rows = [
+        [
+            trial.id,
+            show(found.plan.objective, trial.score),
+            *(cost_text(name, getattr(trial.figures, name)) for name in names),
+            roles.get(trial.id, ""),
+            values_text(trial.values),
+            export_command(found.books, trial, final if trial.id == found.choice.chosen.id else None),
+        ]
+        for trial in found.front
+    ]
+    note = (
+        "On the front is what no other trial equals or beats in quality and every cost. The steps are the best to be "
+        "had for each amount of one cost alone. The chosen one is the best; beside it stand those that are cheaper."
+    )
+    return [
+        page.row(*_figures(found, *names, width="28rem")),
+        page.table(head, rows, figures=False),
+        page.paragraph(note, "soft"),
+    ]
+
+
+def export_command(books: Books, trial: Trial, final: Any = None) -> str:
+    """How a trial becomes a bundle: the command, or why there is none."""
+    folder = books.folder(trial) if final is None else final.run.path
+    if final is None and not (folder / MANIFEST).is_file():
+        return "weights not kept"
+    mode = f" --quantize {books.plan.quantize}" if books.plan.quantize else ""
+    return f"zoo export {shlex.quote(str(folder))}{mode}"
+
+
+def _coordinates(found: Found) -> list[str]:
+    if "coordinates" not in found.plots:
+        return []
+    left = len(found.effects) - knob_pictures.MOST_AXES
+    more = f" {left} knobs with weaker effects are left out." if left > 0 else ""
+    words = f"One line is one completed trial; the darker, the better, the thick one is the best.{more}"
+    return [page.row(*_figures(found, "coordinates", width="58rem")), page.paragraph(words, "soft")]
+
+
+def _effects(found: Found) -> list[str]:
+    if not found.effects:
+        return []
+    rows = [[effect.knob.name, effect.words] for effect in found.effects]
+    words = (
+        "The other knobs varied at the same time, so this is what went together, not what caused what. Only monotone "
+        "trends are looked for; chance is what shuffled scores give as well."
+    )
+    if found.plan.tuner in CHOSEN_BY_RESULTS:
+        words += f" The {found.plan.tuner} tuner chose later trials by earlier ones, which overstates such trends."
+    return [
+        page.row(*_figures(found, "effects", width="58rem")),
+        page.table(["knob", "with the score"], rows, figures=False),
+        page.paragraph(words, "soft"),
+    ]
+
+
+def _losses(found: Found) -> list[str]:
+    if "losses" not in found.plots:
+        return []
+    name = next(knob.name for knob in found.knobs if knob.name in knob_pictures.REGULARISERS)
+    words = (
+        "The loss is that of the data, without the penalty itself. A penalty that is too weak leaves training below "
+        "validation (overfitting), one that is too strong raises both (underfitting). One knob alone, everything else "
+        f"the same: zoo study {found.plan.names[0]} --vary {name}=V1,V2,..."
+    )
+    return [page.row(*_figures(found, "losses", width="58rem")), page.paragraph(words, "soft")]
+
+
+def _searched(found: Found) -> list[str]:
+    """The dimensions, and what was the same for all trials."""
+    plan = found.plan
+    rows = [[row.knob, row.words] for row in rows_of(plan)]
+    fixed = [[name, value] for name, value in plan.given.items()]
+    fixed += [["data", plan.data or "the recipe's own"], ["sha256 of the data", plan.sha256 or NOTHING]]
+    fixed += [["search folder", found.books.path]]
+    return [
+        page.table(["searched", "values"], rows, figures=False),
+        page.table(["same for all trials", ""], fixed, figures=False),
+    ]
+
+
+def _reasons(found: Found, status: str) -> list[str]:
+    """Reasons with the trials that ended for them, the commonest first; figures in them tell none apart."""
+    groups: dict[str, list[Trial]] = {}
+    for trial in found.trials:
+        if trial.status == status:
+            groups.setdefault(re.sub(r"\d[\d.,e+-]*", "#", trial.reason), []).append(trial)
+    ordered = sorted(groups.values(), key=len, reverse=True)
+    rows = [[str(len(group)), group[0].reason or "no reason is recorded", _ids(group)] for group in ordered]
+    return [page.table(["trials", "reason, of the first", "which"], rows, figures=False)] if rows else []
+
+
+def _ids(trials: Sequence[Trial]) -> str:
+    left = len(trials) - MOST_IDS
+    listed = ", ".join(trial.id for trial in trials[:MOST_IDS])
+    return f"{listed} and {left} more" if left > 0 else listed
+
+
+def _all(found: Found) -> list[str]:
+    names = list(dict.fromkeys(name for trial in found.trials for name in trial.values))
+    costs = dimensions(found.completed) if found.completed else ()
+    head = ["trial", "status", label(found.plan.objective), *names, *map(cost_label, costs), "epochs", "seconds"]
+    rows = [
+        [
+            trial.id,
+            f"as {trial.same_as}" if trial.same_as else trial.status,
+            show(found.plan.objective, trial.score),
+            *(short(trial.values.get(name)) for name in names),
+            *(cost_text(name, getattr(trial.figures, name)) for name in costs),
+            trial.done or NOTHING,
+            f"{trial.seconds:.1f}",
+        ]
+        for trial in sorted(found.trials, key=lambda trial: trial.created)[:MOST_ROWS]
+    ]
+    left = len(found.trials) - len(rows)
+    more = page.paragraph(f"{left} further trials are in trials.csv.", "soft") if left > 0 else ""
+    return [page.table(head, rows), more] if rows else [page.paragraph("No trial has begun yet.", "soft")]
+
+
+def _duration(seconds: float) -> str:
+    """Time for people: "42 s", "3 min 20 s", "2 h 5 min"."""
+    if not math.isfinite(seconds) or seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
