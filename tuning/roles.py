@@ -22,6 +22,7 @@ class Progress:
         epoch: Epochs done, over all repeats.
         epochs: In all.
         score: The objective after that epoch; None before the first.
+        worker: Who says so; empty where nobody else could.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Progress:
     epoch: int = 0
     epochs: int = 0
     score: float | None = None
+    worker: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,300 @@
+"""keras-tuner's search algorithms, each held to what our trial files say: nothing printed, nothing written, no chance.
+
+`populate_space` is the algorithm; what keras-tuner does around it (its own JSON files, its own stop, its prints) is not
+called. Importing this module imports keras-tuner, and with it TensorFlow.
+"""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
+
+import keras_tuner
+import numpy as np
+from scipy import optimize
+from sklearn.exceptions import ConvergenceWarning
+
+from tuning.plan import Plan
+from tuning.space import Space
+from tuning.trial import TrialStatus
+from zoo.errors import UsageError
+from zoo.hyperparameters import Value
+
+MOST_COLLISIONS = 500
+"""Draws in a row that were all tried before, after which a space counts as exhausted; keras-tuner gives up at 20, when
+a small space still has a few left."""
+
+SCREENED, DESCENTS = 2000, 5
+"""Points of which a Gaussian process names the most promising, and how many of these it then looks around."""
+
+
+class SearchSpace(Protocol):
+    """What a search asks of a space: `tuning.space.Space`, or one that a caller's build function declares."""
+
+    def hyperparameters(self) -> Any:
+        """A `keras_tuner.HyperParameters`."""
+
+    def decode(self, proposed: Mapping[str, Any]) -> dict[str, Value]:
+        """Knob to value as a person writes it."""
+
+    def default(self) -> dict[str, Any] | None:
+        """The proposal to begin with; None where there is none."""
+
+
+class HeldOracle(keras_tuner.Oracle):  # type: ignore[misc]
+    """What our oracles have in common: proposals and outcomes, one call each.
+
+    Attributes:
+        first: Proposals to begin with, before those of the algorithm.
+        scores: Of completed trials.
+    """
+
+    first: list[dict[str, Any]]
+    scores: list[float]
+    _seed_state: int
+
+    def propose(self, identifier: str) -> dict[str, Any] | Literal["idle", "stopped"]:
+        """What the next trial has; "idle" where that hangs on trials that run, "stopped" where there is no next."""
+        response = self.populate_space(identifier)
+        if response["status"] != "RUNNING":
+            return "idle" if response["status"] == "IDLE" else "stopped"
+        values = {name: _plain(value) for name, value in response["values"].items()}
+        self.register(identifier, values)
+        return values
+
+    def replay(self, identifier: str, proposed: Mapping[str, Any]) -> None:
+        """Goes through the creation of a recorded trial; what was recorded counts, not what would be proposed now."""
+        self.populate_space(identifier)
+        self.register(identifier, dict(proposed))
+
+    def register(self, identifier: str, values: dict[str, Any]) -> None:
+        """Notes a trial that runs."""
+        space = self.hyperparameters.copy()
+        space.values = dict(values)
+        trial = keras_tuner.engine.trial.Trial(hyperparameters=space, trial_id=identifier)
+        self._record_values(trial)
+        self.trials[identifier] = trial
+        self.ongoing_trials[identifier] = trial
+        self.start_order.append(identifier)
+
+    def conclude(self, identifier: str, status: TrialStatus, score: float | None) -> None:
+        """Notes how a trial ended."""
+        trial = self.trials[identifier]
+        self.ongoing_trials.pop(identifier, None)
+        self.end_order.append(identifier)
+        if status == "completed" and score is not None:
+            self.scores.append(score)
+            trial.score, trial.status = score, "COMPLETED"
+        else:
+            trial.status = "FAILED"
+            self.penalise(identifier, status)
+
+    def penalise(self, _identifier: str, _status: TrialStatus) -> None:
+        """What the algorithm learns of a trial without a score: by default nothing."""
+
+    def _worst(self) -> float | None:
+        """The worst score so far."""
+        worst = max if self.objective.direction == "min" else min
+        return worst(self.scores) if self.scores else None
+
+    def _random_values(self) -> dict[str, Any] | None:
+        while self.first:
+            begin = self.first.pop(0)
+            if not self._duplicate(begin):
+                return dict(begin)
+        state = self._seed_state
+        values: dict[str, Any] | None = super()._random_values()
+        if values is None:
+            self._seed_state = state  # how often a worker asked in vain must not change what comes later
+        return values
+
+
+class RandomOracle(HeldOracle, keras_tuner.oracles.RandomSearchOracle):  # type: ignore[misc]
+    """Candidates at random, no two alike."""
+
+
+class GridOracle(HeldOracle, keras_tuner.oracles.GridSearchOracle):  # type: ignore[misc]
+    """All combinations, in keras-tuner's order, whatever order they end in.
+
+    keras-tuner's own finds the next combination only when the one before has ended, in case new entries turn up. Here
+    the space is whole from the start, so that many workers are never short of trials.
+    """
+
+    _at: dict[str, Any] | None = None
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002
+        """The next combination that was not tried."""
+        values = self._at
+        while values is None or self._duplicate(values):
+            values = self._start() if values is None else self._get_next_combination(values)
+            if values is None:
+                return {"status": "STOPPED", "values": None}
+            self._at = values
+        return {"status": "RUNNING", "values": dict(values)}
+
+    def _start(self) -> dict[str, Any]:
+        space = self.get_space()
+        space.values = {}
+        for entry in space.space:
+            if space.is_active(entry):
+                space.values[entry.name] = entry.default
+        return dict(space.values)
+
+
+class BayesianOracle(HeldOracle, keras_tuner.oracles.BayesianOptimizationOracle):  # type: ignore[misc]
+    """keras-tuner's Gaussian process; a proposal is a function of the trials so far, not of earlier proposals."""
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002
+        """A random candidate at first, later the one of the best expectation; never one that was tried."""
+        if self._begins():
+            return dict(self._random_populate_space())
+        x, y = self._vectorize_trials()
+        self._fit(x, y)
+        values = self._vector_to_values(self._most_promising())
+        if self._duplicate({name: _plain(value) for name, value in values.items()}):
+            return dict(self._random_populate_space())
+        return {"status": "RUNNING", "values": values}
+
+    def _most_promising(self) -> Any:
+        """The point of the lowest confidence bound, (dimensions,) in [0, 1].
+
+        keras-tuner descends from 50 points, 3 s of a search's time for each proposal; one pass over many points and a
+        descent from the best of them finds as good a one in a tenth.
+        """
+        draw = np.random.RandomState((self.seed + len(self.trials)) % 2**32)
+        bounds = self._get_hp_bounds()
+        points = draw.uniform(bounds[:, 0], bounds[:, 1], size=(SCREENED, len(bounds)))
+        starts = points[np.argsort(self._bound(points))[:DESCENTS]]
+        found = [optimize.minimize(lambda point: self._bound(point[None])[0], start, bounds=bounds) for start in starts]
+        return min(found, key=lambda result: float(result.fun)).x
+
+    def _bound(self, points: Any) -> Any:
+        """Lower confidence bound of the score, as something to minimise: (n, dimensions) -> (n,)."""
+        mean, deviation = self.gpr.predict(points, return_std=True)
+        return mean - self.beta * deviation
+
+    def _fit(self, x: Any, y: Any) -> None:
+        self.gpr = self._make_gpr()
+        self.gpr.n_restarts_optimizer = DESCENTS
+        with warnings.catch_warnings():
+            # A length scale at its bound only says that a knob has no effect yet.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self.gpr.fit(x, y)
+
+    def replay(self, identifier: str, proposed: Mapping[str, Any]) -> None:
+        """As of all oracles; only random candidates need to be drawn again."""
+        if self._begins():
+            super().replay(identifier, proposed)
+        else:
+            self.register(identifier, dict(proposed))
+
+    def penalise(self, identifier: str, _status: TrialStatus) -> None:
+        """A trial without a score counts as the worst so far, so that its region is avoided."""
+        worst = self._worst()
+        if worst is not None:
+            self.trials[identifier].score, self.trials[identifier].status = worst, "COMPLETED"
+
+    def _begins(self) -> bool:
+        completed = sum(trial.status == "COMPLETED" for trial in self.trials.values())
+        return bool(completed < self.num_initial_points)
+
+    def _vectorize_trials(self) -> tuple[Any, Any]:
+        """Ended trials, and those that run with a pessimistic guess, from a fit to what has ended by now.
+
+        keras-tuner guesses from the fit of the proposal before, which makes a proposal hang on when others were made.
+        """
+        sign = -1.0 if self.objective.direction == "max" else 1.0
+        ended = [trial for trial in self.trials.values() if trial.status == "COMPLETED"]
+        x = np.array([self._vector(trial) for trial in ended])
+        y = np.array([sign * trial.score for trial in ended])
+        running = [self._vector(trial) for trial in self.ongoing_trials.values()]
+        if running:
+            self._fit(x, y)
+            mean, deviation = self.gpr.predict(np.array(running), return_std=True)
+            x, y = np.concatenate([x, running]), np.concatenate([y, mean + deviation])
+        return x, y
+
+    def _vector(self, trial: Any) -> list[float]:
+        values = trial.hyperparameters.values
+        return [entry.value_to_prob(values.get(entry.name, entry.default)) for entry in self._nonfixed_space()]
+
+
+class HyperbandOracle(HeldOracle, keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc]
+    """Many candidates for few epochs, the best of them for more."""
+
+    _brackets: list[dict[str, Any]]
+
+    def penalise(self, identifier: str, _status: TrialStatus) -> None:
+        """A first round's trial without a score gives its place back; a later round's counts as the worst so far.
+
+        keras-tuner waits for the score of every place: one failure could keep a bracket from ever going on.
+        """
+        for bracket in self._brackets:
+            first, *later = bracket["rounds"]
+            first[:] = [place for place in first if place["id"] != identifier]
+            if any(place["id"] == identifier for places in later for place in places):
+                self.trials[identifier].score, self.trials[identifier].status = self._worst(), "COMPLETED"
+
+    def _remove_completed_brackets(self) -> None:
+        """Brackets whose last round is done; one whose trials still run may yet get a place back."""
+        whole = list(self._brackets)
+        super()._remove_completed_brackets()
+        self._brackets = [
+            bracket
+            for bracket in whole
+            if bracket in self._brackets or any(place["id"] in self.ongoing_trials for place in bracket["rounds"][-1])
+        ]
+
+
+def make_oracle(plan: Plan, space: SearchSpace, max_epochs: int) -> HeldOracle:
+    """The oracle of a plan, before its first trial.
+
+    Args:
+        plan: Says which, and what the objective is.
+        space: To propose from.
+        max_epochs: Of a trial that Hyperband trains to the end.
+
+    Raises:
+        UsageError: Hyperband is to search the epochs that it deals out itself.
+    """
+    hyperparameters = space.hyperparameters()
+    common = {
+        "objective": keras_tuner.Objective(plan.objective, "min" if plan.smaller_is_better else "max"),
+        "hyperparameters": hyperparameters,
+        # Spread, because keras-tuner draws with seed, seed + 1, ...: neighbouring seeds would try the same values.
+        "seed": random.Random(plan.seed).randrange(1, 2**31),
+        "allow_new_entries": False,
+        "tune_new_entries": False,
+    }
+    if plan.tuner == "hyperband":
+        if any(entry.name.partition("@")[0] == "epochs" for entry in hyperparameters.space):
+            raise UsageError(
+                "epochs cannot be searched by hyperband, which deals them out; fix them with --set epochs=N"
+            )
+        oracle: HeldOracle = HyperbandOracle(max_epochs=max_epochs, hyperband_iterations=None, **common)
+    elif plan.tuner == "bayesian":
+        # keras-tuner begins with three random points a dimension: of a short search of many knobs that would be all.
+        points = max(3, min(3 * len(hyperparameters.space), plan.trials // 3))
+        oracle = BayesianOracle(max_trials=None, num_initial_points=points, **common)
+    elif plan.tuner == "grid":
+        oracle = GridOracle(max_trials=None, **common)
+    else:
+        oracle = RandomOracle(max_trials=None, **common)
+    oracle.first, oracle.scores = _first(space), []
+    oracle._max_collisions = MOST_COLLISIONS
+    return oracle
+
+
+def _first(space: SearchSpace) -> list[dict[str, Any]]:
+    """What to begin with: the recipes as they stand."""
+    if isinstance(space, Space):
+        return space.defaults()
+    default = space.default()
+    return [] if default is None else [default]
+
+
+def _plain(value: Any) -> Any:
+    """A numpy number as Python's own."""
+    return value.item() if isinstance(value, np.generic) else value
