@@ -16,13 +16,13 @@ from typing import Any
 
 from tuning.roles import Progress
 from tuning.trial import Trial
-from zoo.errors import ModelError
+from zoo.errors import DataError, ModelError
 from zoo.runs import to_json
 
 TOKEN = "zoo/token"
 """Fixed hyperparameter of GetSpace: which folder the chief works in."""
 RECORD = "zoo/trial"
-"""Fixed hyperparameter of a trial: the whole of our record of it, as JSON, for the protocol has no place for a cause."""
+"""Fixed hyperparameter of a trial: our whole record of it as JSON, for the protocol has no place for a cause."""
 WORKER, SESSION, ATTEMPT, DOING, EPOCHS = "zoo-worker", "zoo-session", "zoo-attempt", "zoo-doing-bin", "zoo-epochs"
 """Metadata of a call: who calls, which process of that name, which attempt; and what the metrics cannot say."""
 OPTIONS = (
@@ -54,7 +54,7 @@ def messages() -> ModuleType:
         _MESSAGES, folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
     if not (folder / "service_pb2.py").is_file() or found is None:
-        raise ModelError("keras-tuner's messages were not found; install the one we need: pip install 'keras-tuner<1.5'")
+        raise ModelError("keras-tuner's messages were not found; install it anew: pip install 'keras-tuner<1.5'")
     module = importlib.util.module_from_spec(found)
     sys.modules[_MESSAGES] = module
     for name in ("keras_tuner_pb2", "service_pb2", "service_pb2_grpc"):  # in this order: an import from within meets
@@ -140,7 +140,16 @@ def record_in(message: Any) -> Trial | None:
         DataError: It is damaged.
     """
     text = fixed_text(message.hyperparameters, RECORD)
-    return None if text is None else Trial.from_json(json.loads(text), f"the message about trial {message.trial_id}")
+    if text is None:
+        return None
+    where = f"the message about trial {message.trial_id}"
+    try:
+        trial = Trial.from_json(json.loads(text), where)
+    except ValueError as error:
+        raise DataError(f"{where} is not JSON: {error}") from error
+    if trial.id != message.trial_id:
+        raise DataError(f"{where} holds the record of trial {trial.id}")
+    return trial
 
 
 def status_of(message: Any) -> str:

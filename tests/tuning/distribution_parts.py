@@ -1,0 +1,154 @@
+"""What the tests of distribution share: a dealer and a runner without TensorFlow, also for processes of their own.
+
+As a program it is a chief: `python distribution_parts.py '{"folder": ..., "trials": 4, "workers": 2, ...}'`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from tuning.books import Books
+from tuning.distribution.running import run_chief
+from tuning.distribution.worker import run_worker
+from tuning.plan import Plan
+from tuning.roles import Progress, Runner, SearchEvent, Tell, TrialStoppedError, Wait
+from tuning.trial import Trial
+from zoo.training.interrupts import DeferredInterrupts
+
+RUNNER = f"{Path(__file__).resolve()}:make_runner"
+ATTEMPTS = 2
+
+
+def make_books(folder: Path, seconds: float = 0.0, **given: object) -> Books:
+    """A new search of trials that sleep."""
+    return Books.create(folder, Plan(names=("sleep",), given={"seconds": seconds, **given}))
+
+
+class Desk:
+    """A `Keeper` with a fixed number of trials, which go on where the books were left."""
+
+    def __init__(self, books: Books, trials: int) -> None:
+        self.books, self.trials, self.calls = books, trials, 0
+        known = books.trials()[0]
+        self.given = len(known)
+        self.counter = max([trial.ended or trial.created for trial in known], default=0)
+        self.lock = threading.Lock()
+
+    def tick(self) -> int:
+        self.counter += 1
+        return self.counter
+
+    def deal(self, worker: str) -> Trial | Wait | None:
+        with self.lock:
+            waiting = [trial for trial in self.books.trials()[0] if trial.status == "running" and not trial.worker]
+            if waiting:
+                trial = replace(waiting[0], worker=worker)
+            elif self.given < self.trials:
+                value = self.given / 7
+                known = {"x": value}
+                trial = Trial(id=f"{self.given:04}", values=known, proposed=known, created=self.tick(), worker=worker)
+                self.given += 1
+            else:
+                return None
+            self.books.write(trial)
+            return trial
+
+    def tell(self, progress: Progress) -> bool:
+        self.calls += 1
+        return True
+
+    def end(self, trial: Trial) -> None:
+        with self.lock:
+            known = self.books.read(trial.id)
+            if (known.status, known.worker, known.attempt) == ("running", trial.worker, trial.attempt):
+                self.books.write(replace(trial, ended=self.tick()))
+
+    def put_back(self, trial: Trial) -> None:
+        self.books.write(replace(trial, worker=""))
+
+    def lose(self, trial: Trial, cause: str) -> None:
+        if trial.attempt >= ATTEMPTS:
+            self.books.write(replace(trial, status="failed", reason=cause, ended=self.tick()))
+        else:
+            self.books.write(replace(trial, worker="", attempt=trial.attempt + 1))
+
+
+class Sleeper:
+    """A `Runner` whose trials take `seconds`, and fail, die or refuse to start as the plan says."""
+
+    def __init__(self, books: Books) -> None:
+        self.books, self.given = books, books.plan.given
+
+    def run(self, trial: Trial, tell: Tell) -> Trial:
+        (self.books.path / f"started-{trial.id}-{trial.attempt}-{trial.worker}-{os.getpid()}").touch()
+        if trial.id == self.given.get("deadly"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        with DeferredInterrupts() as interrupts:
+            end = time.monotonic() + float(self.given["seconds"])
+            while time.monotonic() < end:
+                interrupts.check()
+                time.sleep(0.02)
+                if not tell(Progress(id=trial.id, epoch=1, epochs=2, score=0.1)):
+                    raise TrialStoppedError
+        score = 0.1 + trial.values["x"]
+        return replace(trial, status="completed", score=score, scores=(score,), reason="", seconds=1 / 3)
+
+
+def make_runner(books: Books) -> Runner:
+    if "broken" in books.plan.given:
+        raise RuntimeError(str(books.plan.given["broken"]))
+    return Sleeper(books)
+
+
+class Notes:
+    """A listener that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[SearchEvent] = []
+
+    def __call__(self, event: SearchEvent) -> None:
+        self.events.append(event)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.events))
+
+
+def wait_for(what: Callable[[], object], seconds: float = 20.0) -> object:
+    """What `what` gives as soon as it is true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := what():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"nothing after {seconds} s")
+
+
+def main() -> None:
+    job = json.loads(sys.argv[1])
+    books = Books.open(Path(job["folder"]))
+    if "worker" in job:
+        run_worker(job["address"], books.path, job["worker"], make_runner=make_runner, beat=0.1)
+        return
+    run_chief(
+        books,
+        Desk(books, job["trials"]),
+        job.get("address", "127.0.0.1:0"),
+        workers=job.get("workers", 0),
+        runner=RUNNER,
+        beat=0.1,
+        patience=job.get("patience", 5.0),
+        listener=lambda event: sys.stdout.write(f"{event}\n") and None,
+        on_address=lambda address: (books.path / "address").write_text(address),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,284 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import grpc
+import pytest
+
+from tests.tuning import distribution_parts
+from tests.tuning.distribution_parts import RUNNER, Desk, Notes, make_books, make_runner, wait_for
+from tuning.distribution.chief import Chief
+from tuning.distribution.client import Client, Connection
+from tuning.distribution.folder import write_outcome
+from tuning.distribution.running import run_chief
+from tuning.distribution.worker import run_worker
+from tuning.roles import Progress, WorkerChanged
+from tuning.trial import Trial
+from zoo.errors import ResourceError, UsageError
+
+PROGRAM = str(Path(distribution_parts.__file__).resolve())
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A path with a space in it."""
+    path = tmp_path / "my search"
+    path.mkdir()
+    return path
+
+
+def connect(chief, name, **more):
+    given = {"listener": Notes(), "patience": 5.0, "check": lambda: None, **more}
+    return Connection(chief if isinstance(chief, str) else chief.address, name, **given)
+
+
+def run_here(books, chief, name, **more):
+    """A worker in a thread of this process."""
+    given = {"make_runner": make_runner, "beat": 0.1, **more}
+    thread = threading.Thread(target=run_worker, args=(chief.address, books.path, name), kwargs=given, daemon=True)
+    thread.start()
+    return thread
+
+
+def start_program(**job):
+    """A chief or a worker in a process of its own, its words in a file."""
+    folder = Path(job["folder"])
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with (folder / f"program-{job.get('worker', 'chief')}.log").open("ab") as log:
+        command = [sys.executable, PROGRAM, json.dumps(job)]
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+
+
+def worker_pids(folder):
+    return {int(path.name.rsplit("-", 1)[1]) for path in folder.glob("started-*")}
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def ended(books):
+    return [trial for trial in books.trials()[0] if trial.ended is not None]
+
+
+def test_two_local_workers_share_the_trials_and_take_about_half_the_time(folder):
+    seconds = {}
+    for count in (1, 2):
+        books = make_books(folder / str(count), seconds=0.25)
+        run_chief(books, Desk(books, 8), workers=count, runner=RUNNER, beat=0.1)
+        trials = ended(books)
+        assert [trial.status for trial in trials] == ["completed"] * 8
+        assert trials[3].score == 0.1 + 3 / 7, "the protocol's own scores are float32"
+        assert {trial.worker for trial in trials} == {f"worker-{index + 1}" for index in range(count)}
+        first = min(path.stat().st_mtime for path in books.path.glob("started-*"))
+        last = max((books.folder(trial) / "trial.json").stat().st_mtime for trial in trials)
+        seconds[count] = last - first
+    assert seconds[1] / seconds[2] > 1.6, seconds
+
+
+def test_a_trial_that_kills_its_worker_twice_has_failed_with_the_cause_and_the_search_goes_on(folder):
+    books, notes = make_books(folder, seconds=0.0, deadly="0001"), Notes()
+    run_chief(books, Desk(books, 4), workers=1, runner=RUNNER, beat=0.1, listener=notes)
+    trials = {trial.id: trial for trial in ended(books)}
+    assert [trials[f"{index:04}"].status for index in range(4)] == ["completed", "failed", "completed", "completed"]
+    assert trials["0001"].attempt == 2
+    assert trials["0001"].reason == "killed by signal 9 (out of memory?)"
+    assert "killed by signal 9 (out of memory?); started again" in str(notes)
+    assert all(trial.worker == "worker-1" for trial in trials.values()), "started again under its own name"
+
+
+def test_a_worker_that_cannot_start_is_an_error_with_its_last_words(folder):
+    books = make_books(folder, broken="no such toolkit")
+    with pytest.raises(ResourceError, match=r"no worker is left: worker-1 .*no such toolkit.*worker-1\.log"):
+        run_chief(books, Desk(books, 1), workers=1, runner=RUNNER)
+
+
+def test_killing_the_chief_leaves_no_process_and_the_search_goes_on_from_its_books(folder):
+    books = make_books(folder, seconds=30.0)
+    chief = start_program(folder=str(folder), trials=2, workers=2)
+    wait_for(lambda: len(worker_pids(folder)) == 2)
+    chief.kill()
+    chief.wait()
+    wait_for(lambda: not any(alive(pid) for pid in worker_pids(folder)), seconds=5)
+    running = [trial for trial in books.trials()[0] if trial.status == "running"]
+    assert [trial.id for trial in running] == ["0000", "0001"]
+
+
+def test_ctrl_c_reaches_every_worker_once_and_hands_the_trials_back(folder):
+    make_books(folder, seconds=30.0)
+    chief = start_program(folder=str(folder), trials=2, workers=2)
+    wait_for(lambda: len(worker_pids(folder)) == 2)
+    began = time.monotonic()
+    chief.send_signal(signal.SIGINT)
+    assert chief.wait(timeout=10) != 0
+    assert time.monotonic() - began < 8
+    assert not any(alive(pid) for pid in worker_pids(folder))
+
+
+def test_a_chief_that_is_killed_and_started_again_takes_the_trial_of_a_worker_that_went_on(folder):
+    books = make_books(folder, seconds=1.5)
+    first = start_program(folder=str(folder), trials=2, workers=0)
+    address = wait_for(lambda: (folder / "address").exists() and (folder / "address").read_text())
+    worker = start_program(folder=str(folder), address=address, worker="far")
+    wait_for(lambda: worker_pids(folder))
+    first.kill()
+    first.wait()
+    second = start_program(folder=str(folder), trials=2, workers=0, address=address)
+    assert second.wait(timeout=20) == 0, (folder / "program-chief.log").read_text()
+    assert worker.wait(timeout=10) == 0, (folder / "program-far.log").read_text()
+    assert [(trial.status, trial.attempt, trial.worker) for trial in ended(books)] == [("completed", 1, "far")] * 2
+
+
+def test_a_trial_that_ended_while_no_chief_was_there_is_taken_when_one_is_started(folder):
+    books = make_books(folder)
+    dealt = Trial(id="0000", values={}, proposed={}, created=1, worker="far")
+    books.write(dealt)
+    write_outcome(books, replace(dealt, status="completed", score=0.5))
+    with Chief(Desk(books, 1), books) as chief:
+        assert (books.read("0000").status, books.read("0000").score) == ("completed", 0.5)
+        assert chief.idle
+    assert [path.name for path in books.folder("0000").iterdir()] == ["trial.json"]
+
+
+def test_a_worker_may_join_late_and_come_back(folder):
+    books, notes = make_books(folder, seconds=0.4), Notes()
+    with Chief(Desk(books, 6), books, listener=notes) as chief:
+        early = run_here(books, chief, "early")
+        wait_for(lambda: ended(books))
+        late = run_here(books, chief, "late")
+        gone = Client(connect(chief, "gone"), books)
+        trial = gone.deal("gone")
+        back = Client(connect(chief, "gone"), books, beat=0.1)  # another process, before anybody missed the first
+        again = back.deal("gone")
+        assert (again.id, again.attempt) == (trial.id, 2)
+        back.end(replace(again, status="completed", score=0.3))
+        with pytest.raises(UsageError, match="another worker has taken the name 'gone'"):
+            gone.deal("gone")
+        wait_for(lambda: chief.over or chief.watch())
+        for client in (gone, back):
+            client.close()
+        early.join(5)
+        late.join(5)
+    assert {trial.worker for trial in ended(books)} == {"early", "late", "gone"}
+    assert WorkerChanged(worker="late", what="joined") in notes.events
+
+
+def test_a_worker_that_is_not_heard_loses_its_trial_is_told_so_and_its_late_end_is_ignored(folder):
+    books, notes = make_books(folder), Notes()
+    with Chief(Desk(books, 1), books, patience=0.5, listener=notes) as chief:
+        slow, quick = (Client(connect(chief, name), books, beat=0.1) for name in ("silent", "eager"))
+        trial = slow.deal("silent")
+        assert quick.deal("eager") == "wait"
+        slow._silence()  # as if the machine hung
+        wait_for(lambda: chief.watch() or "was not heard for 0.5 s; trial 0000 goes to another" in str(notes))
+        again = quick.deal("eager")
+        assert (again.id, again.attempt, again.worker) == (trial.id, 2, "eager")
+        assert not slow._send(trial.attempt, Progress(id=trial.id))
+        slow.end(replace(trial, status="completed", score=0.9))
+        assert books.read(trial.id) == again, "the late record was not written over the other's"
+        for _ in range(8):
+            chief.watch()
+            time.sleep(0.1)
+        assert quick.tell(Progress(id=again.id, epoch=1)), "the heartbeat kept it"
+        quick.end(replace(again, status="completed", score=0.2))
+        assert books.read(trial.id).score == 0.2
+        for client in (slow, quick):
+            client.close()
+
+
+def test_an_end_that_is_told_twice_changes_nothing(folder):
+    books = make_books(folder)
+    with Chief(Desk(books, 2), books) as chief:
+        client = Client(connect(chief, "one"), books)
+        trial = replace(client.deal("one"), status="completed", score=0.1 + 0.2)
+        client.end(trial)
+        first = books.read(trial.id)
+        client._hand_in(replace(trial, score=0.9), "COMPLETED")
+        assert books.read(trial.id) == first
+        assert first.score == 0.1 + 0.2
+        client.close()
+
+
+def test_an_answer_that_was_lost_is_given_again(folder):
+    books = make_books(folder)
+    with Chief(Desk(books, 2), books) as chief:
+        client = Client(connect(chief, "one"), books)
+        assert client.deal("one") == client.deal("one")
+        client.close()
+
+
+def test_a_trial_asked_to_stop_sees_it_at_its_next_sign(folder):
+    books = make_books(folder)
+    desk = Desk(books, 1)
+    desk.tell = lambda progress: progress.epoch < 2
+    with Chief(desk, books) as chief:
+        client = Client(connect(chief, "one"), books)
+        trial = client.deal("one")
+        assert client.tell(Progress(id=trial.id, epoch=1, score=0.5))
+        wait_for(lambda: not client.tell(Progress(id=trial.id, epoch=2, score=0.5)), seconds=3)
+        client.put_back(trial)
+        client.close()
+
+
+def test_a_chief_that_stays_away_is_given_up_with_one_line_and_told_before(folder):
+    notes = Notes()
+    connection = connect("127.0.0.1:9", "one", patience=3.0, listener=notes)
+    with pytest.raises(ResourceError, match=r"the chief at 127\.0\.0\.1:9 did not answer for \d s .*check the address"):
+        Client(connection, make_books(folder)).deal("one")
+    connection.close()
+    assert str(notes).count("is away") == 1
+
+
+def test_a_folder_that_is_not_the_chiefs_is_refused(folder):
+    books, other = make_books(folder / "one"), make_books(folder / "two")
+    line = r"two is not the folder of the chief at .* the same folder, shared"
+    with Chief(Desk(books, 1), books) as chief, pytest.raises(UsageError, match=line):
+        run_worker(chief.address, other.path, "far", make_runner=make_runner, patience=2.0, folder_seconds=0.3)
+
+
+def test_an_occupied_port_is_refused(folder):
+    books = make_books(folder)
+    line = r"the chief cannot listen on .*: Address already in use; choose a free"
+    with Chief(Desk(books, 1), books) as chief, pytest.raises(UsageError, match=line):
+        Chief(Desk(books, 1), books, chief.address).__enter__()
+
+
+def test_an_error_of_the_dealer_ends_the_chief_and_is_told_to_the_worker(folder):
+    books = make_books(folder)
+    desk = Desk(books, 1)
+    desk.deal = lambda worker: (_ for _ in ()).throw(ResourceError("the disk is full; free it"))
+    with Chief(desk, books) as chief:
+        connection = connect(chief, "one")
+        with pytest.raises(Exception, match="the chief failed: the disk is full; free it; see what the chief"):
+            Client(connection, books).deal("one")
+        connection.close()
+        with pytest.raises(ResourceError, match="the disk is full"):
+            chief.watch()
+
+
+def test_what_listens_but_is_no_chief_is_named(folder):
+    from concurrent.futures import ThreadPoolExecutor
+
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    connection = connect(f"127.0.0.1:{port}", "one")
+    with pytest.raises(UsageError, match=f"what listens on 127.0.0.1:{port} is no chief of a search"):
+        Client(connection, make_books(folder)).deal("one")
+    connection.close()
+    server.stop(None).wait()
+
+
+def test_a_host_without_an_address_is_named():
+    with pytest.raises(UsageError, match=r"'no-such-host\.invalid' has no address"):
+        connect("no-such-host.invalid:80", "one")

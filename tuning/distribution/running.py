@@ -1,0 +1,85 @@
+"""A search of many workers from the chief's process: here, elsewhere, or both."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from tuning.books import Books
+from tuning.distribution import addresses
+from tuning.distribution.chief import HEARTBEAT_SECONDS, Chief
+from tuning.distribution.supervisor import GRACE_SECONDS, Supervisor
+from tuning.distribution.worker import BEAT_SECONDS, RECIPES
+from tuning.roles import Keeper, SearchListener
+from zoo.errors import SigtermInterrupt
+from zoo.training.interrupts import DeferredInterrupts
+
+POLL_SECONDS = 0.1
+FAREWELL_SECONDS = 10.0
+"""For workers elsewhere to ask once more; one that misses it sees the search's end in the folder."""
+LEAVING_SECONDS = 5.0
+"""For a worker that has handed its trial back, and has only to end."""
+
+
+def run_chief(
+    books: Books,
+    keeper: Keeper,
+    address: str = "127.0.0.1:0",
+    *,
+    workers: int = 0,
+    listener: SearchListener = lambda _event: None,
+    on_address: Callable[[str], None] = lambda _address: None,
+    patience: float = HEARTBEAT_SECONDS,
+    beat: float = BEAT_SECONDS,
+    runner: str = RECIPES,
+    space: Any = None,
+    seconds_left: Callable[[], float | None] = lambda: None,
+) -> None:
+    """Deals trials to workers until the search is over.
+
+    Args:
+        books: Of the search.
+        keeper: Who deals.
+        address: HOST:PORT for workers elsewhere; the default is for those of this machine.
+        workers: Processes to start here.
+        listener: Told what happens, also from other threads.
+        on_address: Told the address when workers may come.
+        patience: Seconds without a sign of life after which a trial is given to another worker.
+        beat: Seconds between the signs of the workers here.
+        runner: What makes their `Runner`, see `tuning.distribution.worker.Job`.
+        space: See `Chief`.
+        seconds_left: Until the time is over: then the search ends, whether or not a worker is there to be told.
+
+    Raises:
+        UsageError: The address is occupied or not this machine's.
+        ResourceError: Workers were started here, and none can go on.
+        KeyboardInterrupt: Ctrl-C, after every trial was put back; SigtermInterrupt for SIGTERM.
+    """
+    with DeferredInterrupts() as interrupts, ExitStack() as stack:
+        chief = stack.enter_context(Chief(keeper, books, address, listener=listener, patience=patience, space=space))
+        on_address(chief.address)
+        team = None
+        if workers:
+            nearby = addresses.local(chief.address)
+            team = Supervisor(books.path, nearby, workers, lose=chief.lose, listener=listener, runner=runner, beat=beat)
+            stack.enter_context(team)
+        try:
+            while not (chief.over or (chief.idle and seconds_left() == 0)):
+                interrupts.check()
+                chief.watch()
+                if team is not None:
+                    team.watch()
+                time.sleep(POLL_SECONDS)
+        except KeyboardInterrupt as interrupt:
+            if team is not None:
+                team.interrupt(signal.SIGTERM if isinstance(interrupt, SigtermInterrupt) else signal.SIGINT)
+            chief.dismiss(GRACE_SECONDS)
+            if team is not None:
+                team.wait(LEAVING_SECONDS)
+            raise
+        chief.farewell(FAREWELL_SECONDS)
+        if team is not None:
+            team.wait(LEAVING_SECONDS)
