@@ -74,6 +74,7 @@ class Trial:
         done: Epochs trained; best: the epoch whose weights count; of several repeats the rounded mean.
         seconds: Wall-clock time, of the last attempt.
         same_as: The earlier trial of equal configuration whose result this is; empty where it was trained.
+        digest: Equal for trials of equal configuration; empty where nobody knows.
     """
 
     id: str
@@ -94,6 +95,7 @@ class Trial:
     best: int = 0
     seconds: float = 0.0
     same_as: str = ""
+    digest: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The content of `trial.json`."""

@@ -40,6 +40,11 @@ class DeferredInterrupts:
         if self._received:
             raise SigtermInterrupt if self._received[0] == signal.SIGTERM else KeyboardInterrupt
 
+    def hand_on(self) -> None:
+        """After the block, sends a signal that came too late to be raised in it to whoever takes signals now."""
+        if self._received:
+            signal.raise_signal(self._received[0])
+
     def _receive(self, number: int, _frame: FrameType | None) -> None:
         self._received.append(number)
         if len(self._received) >= IMPATIENT:

@@ -1,0 +1,46 @@
+"""A trial whose weights are kept: its folder becomes a run, which can be exported and evaluated."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from tuning.books import TRIAL, Books
+from tuning.trial import Trial
+from zoo.config import RunConfig
+from zoo.data.dataset import Dataset
+from zoo.runs import MANIFEST, file_checksums, write_json
+from zoo.training.bare import Fitted
+from zoo.training.recorder import save_model
+from zoo.training.trainer import describe_run, new_manifest
+
+
+def keep(books: Books, trial: Trial, config: RunConfig, dataset: Dataset, fitted: Fitted) -> None:
+    """Writes all that makes the trial's folder a run, `run.json` last: until then it is none.
+
+    Args:
+        books: Of the search.
+        trial: Completed.
+        config: Resolved; of several repeats that of the first.
+        dataset: Without its test split; nothing is said of that.
+        fitted: Of that configuration.
+    """
+    folder = books.folder(trial)
+    describe_run(folder, config, dataset)
+    save_model(fitted.model, folder)
+    manifest = replace(
+        new_manifest(config, dataset),
+        status="finished",
+        metrics=fitted.metrics,
+        epochs={"done": fitted.done, "best": fitted.best},
+        parameters=trial.figures.parameters or int(fitted.model.count_params()),
+        seconds=round(sum(row.get("seconds", 0.0) for row in fitted.rows), 3),
+        search={"folder": str(books.path), "trial": trial.id, "objective": books.plan.objective},
+        files=file_checksums(folder, without=(TRIAL,)),
+    )
+    write_json(folder / MANIFEST, asdict(manifest))
+
+
+def forget_run(folder: Path) -> None:
+    """Takes a folder's `run.json` away before what it speaks of is written anew: a worker died with this trial."""
+    (folder / MANIFEST).unlink(missing_ok=True)
