@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from tuning.distribution.worker import run_worker
 from tuning.plan import Plan
 from tuning.roles import Progress, Runner, SearchEvent, Tell, TrialStoppedError, Wait
 from tuning.trial import Trial
-from zoo.training.interrupts import DeferredInterrupts
 
 RUNNER = f"{Path(__file__).resolve()}:make_runner"
 ATTEMPTS = 2
@@ -84,28 +84,27 @@ class Desk:
 class Sleeper:
     """A `Runner` whose trials take `seconds`, and fail, die or refuse to start as the plan says."""
 
-    def __init__(self, books: Books) -> None:
-        self.books, self.given = books, books.plan.given
+    def __init__(self, books: Books, check: Callable[[], None]) -> None:
+        self.books, self.given, self.check = books, books.plan.given, check
 
     def run(self, trial: Trial, tell: Tell) -> Trial:
         (self.books.path / f"started-{trial.id}-{trial.attempt}-{trial.worker}-{os.getpid()}").touch()
         if trial.id == self.given.get("deadly"):
             os.kill(os.getpid(), signal.SIGKILL)
-        with DeferredInterrupts() as interrupts:
-            end = time.monotonic() + float(self.given["seconds"])
-            while time.monotonic() < end:
-                interrupts.check()
-                time.sleep(0.02)
-                if not tell(Progress(id=trial.id, epoch=1, epochs=2, score=0.1)):
-                    raise TrialStoppedError
+        end = time.monotonic() + float(self.given["seconds"])
+        while time.monotonic() < end:
+            self.check()
+            time.sleep(0.02)
+            if not tell(Progress(id=trial.id, epoch=1, epochs=2, score=0.1)):
+                raise TrialStoppedError
         score = 0.1 + trial.values["x"]
         return replace(trial, status="completed", score=score, scores=(score,), reason="", seconds=1 / 3)
 
 
-def make_runner(books: Books) -> Runner:
+def make_runner(books: Books, check: Callable[[], None]) -> AbstractContextManager[Runner]:
     if "broken" in books.plan.given:
         raise RuntimeError(str(books.plan.given["broken"]))
-    return Sleeper(books)
+    return nullcontext(Sleeper(books, check))
 
 
 class Notes:

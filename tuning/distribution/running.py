@@ -83,3 +83,4 @@ def run_chief(
         chief.farewell(FAREWELL_SECONDS)
         if team is not None:
             team.wait(LEAVING_SECONDS)
+    interrupts.hand_on()

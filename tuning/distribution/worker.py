@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
@@ -26,8 +27,9 @@ from zoo.training.interrupts import DeferredInterrupts
 BEAT_SECONDS = 3.0
 WAIT_SECONDS = 0.5
 FOLDER_SECONDS = 30.0
-RECIPES = "tuning.running:recipe_runner"
-MakeRunner = Callable[[Books], Runner]
+RECIPES = "tuning.distribution.worker:recipe_runner"
+MakeRunner = Callable[[Books, Callable[[], None]], AbstractContextManager[Runner]]
+"""From the books, and from what raises on an interrupt, to what runs the trials."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,7 @@ class Job:
         folder: Of the search.
         name: The worker's.
         cores: That it may use; empty for all.
-        runner: "module:function" or "FILE.py:function" that makes a `Runner` of the books.
+        runner: "module:function" or "FILE.py:function" that makes the runner, a `MakeRunner`.
         beat: Seconds between signs of life.
         patience: Seconds for which the chief may be away.
     """
@@ -81,7 +83,7 @@ def run_worker(
         address: HOST:PORT of the chief.
         folder: Of the search, the same as the chief's.
         name: This worker's; no other may have it. One that comes back under its name gets its trial again.
-        make_runner: What runs the trials, of the books.
+        make_runner: Makes what runs the trials.
         listener: Told when the chief is away.
         beat: Seconds between signs of life of a trial.
         patience: Seconds for which the chief may be away.
@@ -97,11 +99,19 @@ def run_worker(
         try:
             check_folder(connection, folder, folder_seconds)
             books = Books.open(folder)
-            runner = make_runner(books)
             client = Client(connection, books, beat=beat)
-            work(client, runner, name, check=interrupts.check, wait_seconds=WAIT_SECONDS)
+            with make_runner(books, interrupts.check) as runner:
+                work(client, runner, name, check=interrupts.check, wait_seconds=WAIT_SECONDS)
         finally:
             connection.close()
+    interrupts.hand_on()
+
+
+def recipe_runner(books: Books, check: Callable[[], None]) -> AbstractContextManager[Runner]:
+    """What runs the trials of recipes in a worker; it says on standard error what nobody may miss."""
+    from tuning.running import RecipeRunner
+
+    return RecipeRunner(books, listener=_log, check=check)
 
 
 def load(runner: str) -> MakeRunner:
