@@ -100,7 +100,7 @@ def read_content(run: Run) -> Content:
         predictions=optional(PREDICTIONS, _read_predictions, nothing),
         output=optional(PREPROCESSING, _read_output, nothing),
         config=optional(CONFIG, _read_toml, nothing),
-        exports=_read_exports(run.path / EXPORT),
+        exports=read_exports(run.path / EXPORT),
         missing=missing,
     )
 
@@ -144,7 +144,7 @@ def _read_toml(path: Path) -> Mapping[str, Any]:
         raise DataError(f"{path} is not TOML: {error}") from error
 
 
-def _read_exports(folder: Path) -> list[Export]:
+def read_exports(folder: Path) -> list[Export]:
     """Bundles, and notes of exports that failed, by name; a failed one that was kept is told of by its note."""
     bundles = [path for path in sorted(folder.glob(f"*/{BUNDLE_MANIFEST}")) if path.parent.suffix != ".failed"]
     notes = sorted(folder.glob("*.failed.json"))

@@ -1,0 +1,334 @@
+"""Runs and trials side by side: figures, costs, and the knobs in which they differ."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from tuning.books import SEARCH, TRIAL, TRIALS, Books
+from tuning.trial import Trial
+from zoo.errors import DataError, UsageError
+from zoo.metrics import ERRORS, PRIMARY
+from zoo.registry import suggest
+from zoo.reporting.content import Export, read_exports
+from zoo.reporting.summary import number, primary_metric
+from zoo.runs import CONFIG, EXPORT, MANIFEST, Manifest, Run, find_run, read_manifest
+
+SPLITS_BY = ("seed", "validation", "test", "split", "test_data", "train_samples", "group_from")
+"""Knobs that decide which samples are in which split."""
+
+PLAIN = ("parameters", "epochs", "seconds")
+"""What can be sorted by besides metrics; less is better."""
+
+TOP = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A run, or a trial of a search.
+
+    Attributes:
+        name: The run's; of a trial its search's folder.
+        id: The folder's name.
+        recipe: Empty where there is none.
+        data: As `Manifest.data`; of a trial without weights the name and the checksum alone.
+        primary: The metric that decides.
+        metrics: Split to metric to value; a trial has no test split.
+        exports: Of the folder's `export/`; of a trial also the candidate's own figures.
+        knobs: Every setting of `config.toml`; of a trial without it those that were searched or given.
+    """
+
+    name: str
+    id: str
+    kind: Literal["run", "trial"]
+    path: Path
+    status: str
+    recipe: str
+    builder: str
+    data: Mapping[str, Any]
+    primary: str
+    metrics: Mapping[str, Mapping[str, float]]
+    parameters: int | None
+    epochs: int
+    seconds: float
+    exports: tuple[Export, ...] = ()
+    knobs: Mapping[str, Any] = field(default_factory=dict)
+
+    def figure(self, split: str, metric: str) -> float:
+        """A metric on a split; NaN where it was not measured."""
+        return number((self.metrics.get(split) or {}).get(metric))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What is set side by side.
+
+    Attributes:
+        metric: Shown for each entry.
+        entries: In the order of the sorting.
+        differing: Knobs that are not the same in all entries, to one value an entry; None where it has none.
+        warnings: What makes figures not comparable, and what was left out, a line each.
+    """
+
+    metric: str
+    entries: tuple[Entry, ...]
+    differing: Mapping[str, tuple[Any, ...]]
+    warnings: tuple[str, ...]
+
+    def gap(self, entry: Entry) -> float:
+        """How far the entry's validation metric is behind the best one's, 0 or more; NaN where there is none."""
+        values = [other.figure("validation", self.metric) for other in self.entries]
+        finite = [value for value in values if math.isfinite(value)]
+        own = entry.figure("validation", self.metric)
+        if not finite:
+            return math.nan
+        return own - min(finite) if self.metric in ERRORS else max(finite) - own
+
+
+def compare(
+    references: Sequence[str | Path], *, root: Path = Path("runs"), top: int = TOP, sort: str | None = None
+) -> Comparison:
+    """Sets runs and trials side by side.
+
+    Args:
+        references: Each a run's folder, a run's name (its latest finished run), a search's folder or name (its best
+            trials), or a trial's folder.
+        root: Folder that names are looked up in.
+        top: Trials of a search, the best first.
+        sort: A metric of the validation split, "test_" and a metric, or one of `PLAIN`; the best first. By default the
+            metric that decides, on the validation split.
+
+    Raises:
+        UsageError: Nothing given, an unknown name, or an unknown thing to sort by.
+        DataError: A run or a search that is damaged; it is named.
+
+    Example:
+        >>> found = compare(["iris-mlp", "runs/tune-iris-mlp/20260101T120000.123456Z-1a2b"])
+        >>> [(entry.id, entry.figure("validation", found.metric)) for entry in found.entries]
+    """
+    if not references:
+        raise UsageError("nothing to compare; give run folders, names of runs, or the folder of a search")
+    entries: dict[Path, Entry] = {}
+    notes: list[str] = []
+    for reference in references:
+        found, said = _resolve(reference, root, top)
+        notes += said
+        entries |= {entry.path: entry for entry in found}
+    listed = list(entries.values())
+    if not listed:
+        raise UsageError(f"nothing to compare: {'; '.join(notes)}")
+    metric = _metric(listed, sort)
+    ordered = _sorted(listed, sort or metric)
+    return Comparison(
+        metric=metric, entries=tuple(ordered), differing=_differing(ordered), warnings=(*_warnings(ordered), *notes)
+    )
+
+
+def table_text(comparison: Comparison) -> str:
+    """The comparison as CSV, one row an entry, full precision; knobs are `values.<name>`."""
+    rows = [_row(comparison, entry) for entry in comparison.entries]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _row(comparison: Comparison, entry: Entry) -> dict[str, Any]:
+    plain = ("name", "id", "kind", "status", "recipe", "builder")
+    row: dict[str, Any] = {name: getattr(entry, name) for name in plain}
+    row |= {"data": entry.data.get("name"), "sha256": entry.data.get("sha256")}
+    row |= {f"{split}_{name}": value for split, values in entry.metrics.items() for name, value in values.items()}
+    row |= {"gap": comparison.gap(entry), **{name: getattr(entry, name) for name in PLAIN}}
+    for export in entry.exports:
+        if not export.failed:
+            size, metric = export_figures(export)
+            row |= {f"export.{export.name}.bytes": size, f"export.{export.name}.metric": metric}
+    row |= {f"values.{name}": value for name, value in entry.knobs.items()}
+    row["path"] = entry.path
+    return {name: "" if isinstance(value, float) and not math.isfinite(value) else value for name, value in row.items()}
+
+
+def export_figures(export: Export) -> tuple[float, float]:
+    """Bytes of an export and its metric; NaN where they are not known."""
+    parity = export.bundle.get("parity")
+    metric = parity.get("metric_after") if isinstance(parity, Mapping) else None
+    return number(export.bundle.get("bytes")), number(metric)
+
+
+def _resolve(reference: str | Path, root: Path, top: int) -> tuple[list[Entry], list[str]]:
+    """What a reference stands for, and what is to be said of it."""
+    path = Path(reference)
+    if str(reference) and (path / TRIAL).is_file():
+        books = Books.open(path.absolute().parent.parent)
+        return [_of_trial(books, books.read(path.absolute().name))], []
+    if _is_search(path):
+        return _of_search(path, top)
+    searches = sorted((root / str(reference)).glob(f"*/{SEARCH}")) if str(reference) else []
+    if searches:
+        return _of_search(searches[-1].parent, top)
+    return [_of_run(find_run(reference, root))], []
+
+
+def _is_search(path: Path) -> bool:
+    return str(path) != "." and ((path / SEARCH).is_file() or (path / TRIALS).is_dir())
+
+
+def _of_search(path: Path, top: int) -> tuple[list[Entry], list[str]]:
+    books = Books.open(path.absolute())
+    trials, damaged = books.trials()
+    ranked = [trial for trial in books.ranked(trials) if not trial.same_as]
+    notes = [f"left out: {line}" for line in damaged]
+    if not ranked:
+        notes.append(f"{books.path} has no completed trial")
+    if len(ranked) > top:
+        notes.append(f"{books.path} has {len(ranked) - top} further completed trials; see more with --top N")
+    return [_of_trial(books, trial) for trial in ranked[:top]], notes
+
+
+def _of_run(run: Run) -> Entry:
+    manifest = run.manifest
+    knobs, _ = _settings(run.path)
+    return Entry(
+        name=manifest.name,
+        id=run.path.name,
+        kind="run",
+        path=run.path,
+        status=manifest.status,
+        recipe=manifest.recipe or "",
+        builder=manifest.builder,
+        data=manifest.data,
+        primary=primary_metric(manifest) or _primary(manifest.metrics.get("validation") or {}),
+        metrics={split: manifest.metrics.get(split) or {} for split in ("train", "validation", "test")},
+        parameters=manifest.parameters,
+        epochs=int(manifest.epochs.get("done", 0)),
+        seconds=manifest.seconds,
+        exports=tuple(read_exports(run.path / EXPORT)),
+        knobs=knobs,
+    )
+
+
+def _of_trial(books: Books, trial: Trial) -> Entry:
+    plan, folder = books.plan, books.folder(trial)
+    knobs, top = _settings(folder)
+    kept: Manifest | None = read_manifest(folder / MANIFEST) if (folder / MANIFEST).is_file() else None
+    dataset = plan.data or top.get("dataset") or "the recipe's own"
+    return Entry(
+        name=books.path.name,
+        id=trial.id,
+        kind="trial",
+        path=folder,
+        status=trial.status,
+        recipe=str(trial.values.get("recipe", plan.names[0])),
+        builder=str(top.get("builder", "")),
+        data=kept.data if kept and kept.data else {"name": str(dataset), "sha256": plan.sha256},
+        primary=plan.objective,
+        metrics=trial.metrics,
+        parameters=trial.figures.parameters,
+        epochs=trial.done,
+        seconds=trial.seconds,
+        exports=(*_candidate(plan.quantize, plan.objective, trial), *read_exports(folder / EXPORT)),
+        knobs=knobs or {**plan.given, **trial.values},
+    )
+
+
+def _candidate(mode: str | None, objective: str, trial: Trial) -> list[Export]:
+    """The exported file that the trial was scored by."""
+    if trial.figures.bytes is None:
+        return []
+    metric = (trial.metrics.get("exported") or {}).get(objective)
+    bundle = {"bytes": trial.figures.bytes, "parity": {"metric_after": metric}}
+    return [Export(name=f"candidate-{mode or 'float32'}", bundle=bundle)]
+
+
+def _settings(folder: Path) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Every knob of a `config.toml`, and what stands above them; both empty where there is none."""
+    path = folder / CONFIG
+    if not path.is_file():
+        return {}, {}
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path} is not TOML: {error}; it is damaged, leave {folder} out") from error
+    data = dict(content.get("data") or {})
+    top = {"builder": content.get("builder", ""), "dataset": data.pop("dataset", "")}
+    return {**(content.get("hyperparameters") or {}), **(content.get("training") or {}), **data}, top
+
+
+def _primary(measured: Mapping[str, Any]) -> str:
+    """The metric that decides, told from what was measured on the validation split."""
+    return next((name for name in (PRIMARY["regression"], *PRIMARY.values()) if name in measured), "loss")
+
+
+def _metric(entries: Sequence[Entry], sort: str | None) -> str:
+    """The metric to show: the one that is sorted by, or the first entry's."""
+    known = dict.fromkeys(name for entry in entries for split in entry.metrics.values() for name in split)
+    wanted = (sort or "").removeprefix("test_")
+    if sort is None or sort in PLAIN:
+        return entries[0].primary
+    if wanted not in known:
+        names = [*known, *(f"test_{name}" for name in known), *PLAIN]
+        raise UsageError(f"--sort {sort!r} is nothing that was measured{suggest(sort, names)}")
+    return wanted
+
+
+def _sorted(entries: Sequence[Entry], by: str) -> list[Entry]:
+    """The best first, what has no figure last; equal ones as they were given."""
+    split, metric = ("test", by.removeprefix("test_")) if by.startswith("test_") else ("validation", by)
+
+    def place(entry: Entry) -> float:
+        if by in PLAIN:
+            return number(getattr(entry, by))
+        found = entry.figure(split, metric)
+        return found if metric in ERRORS else -found
+
+    def order(entry: Entry) -> float:
+        return place(entry) if math.isfinite(place(entry)) else math.inf
+
+    return sorted(entries, key=order)
+
+
+def _differing(entries: Sequence[Entry]) -> dict[str, tuple[Any, ...]]:
+    names = dict.fromkeys(name for entry in entries for name in entry.knobs)
+    columns = {name: tuple(entry.knobs.get(name) for entry in entries) for name in names}
+    return {name: column for name, column in columns.items() if any(value != column[0] for value in column)}
+
+
+def _warnings(entries: Sequence[Entry]) -> list[str]:
+    """What makes the figures of these entries no figures of one thing."""
+    lines = []
+    sets = {str(entry.data.get("sha256")): str(entry.data.get("name")) for entry in entries if entry.data.get("sha256")}
+    if len(sets) > 1:
+        named = ", ".join(f"{name} ({checksum[:8]})" for checksum, name in sets.items())
+        lines.append(f"the data differ ({named}): their figures cannot be compared")
+    else:
+        lines += _split_warnings(entries)
+    if len({entry.primary for entry in entries}) > 1:
+        lines.append(f"the deciding metrics differ ({', '.join(sorted({entry.primary for entry in entries}))})")
+    lines += [
+        f"{entry.name}/{entry.id} is {entry.status}"
+        for entry in entries
+        if entry.status not in ("finished", "completed")
+    ]
+    return lines
+
+
+def _split_warnings(entries: Sequence[Entry]) -> list[str]:
+    """Says where the same data are split in other ways."""
+    apart = []
+    for name in SPLITS_BY:
+        values = {str(entry.knobs[name]) for entry in entries if name in entry.knobs}
+        if len(values) > 1:
+            apart.append(f"{name} {', '.join(sorted(values))}")
+    sizes = {str(dict(entry.data["samples"])) for entry in entries if entry.data.get("samples")}
+    if not apart and len(sizes) > 1:
+        apart.append("other numbers of samples")
+    if not apart:
+        return []
+    return [f"the splits differ ({'; '.join(apart)}): validation figures are of other samples"]
