@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, str] = {
     "study": "zoo.cli.study",
     "run": "zoo.cli.run",
     "report": "zoo.cli.report",
+    "compare": "zoo.cli.compare",
     "doctor": "zoo.cli.doctor",
 }
 """Command name to the module whose `command` is it; a command is imported when it is called or listed."""
