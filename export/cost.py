@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
 
@@ -17,13 +18,44 @@ def count_macs(model: Any) -> int | None:
     Returns:
         The count; None where a layer with weights is not understood, its shape is open, or it is used twice.
     """
-    total = 0
+    total, calls = 0, _calls(model)
     for layer in getattr(model, "layers", ()):
-        count = _layer_macs(layer)
+        # Keras 3.15 gives the shapes of the first call for the layer's own
+        count = None if layer.weights and calls[id(layer)] > 1 else _layer_macs(layer)
         if count is None:
             return None
         total += count
     return total if hasattr(model, "layers") and hasattr(model, "inputs") else None
+
+
+def _calls(model: Any) -> Counter[int]:
+    """How often a functional or sequential model calls each of its layers, by identity."""
+    network = getattr(model, "_functional", None) or model
+    depths = getattr(network, "_nodes_by_depth", {})
+    return Counter(id(node.operation) for nodes in depths.values() for node in nodes)
+
+
+def least_bytes(model: Any, mode: str) -> int:
+    """Bytes that any file of a model holds at the least: the kernels and tables of its stock layers, one byte a weight.
+
+    Biases and batch normalisation are left out, the converter folds them.
+
+    Args:
+        model: Built.
+        mode: Of `export.quantization.PRESETS`; in float32 a weight takes 4 bytes, in float16 2.
+
+    Returns:
+        0 for a subclassed model, which may have layers that it does not call.
+    """
+    if type(model).__name__ not in ("Functional", "Sequential"):
+        return 0
+    layers = [layer for layer in model._flatten_layers(include_self=False) if _is_stock(layer)]
+    weights = {id(weight): weight for layer in layers for weight in layer.weights if len(weight.shape) > 1}
+    return sum(map(_size, weights.values())) * {"float32": 4, "float16": 2}.get(mode, 1)
+
+
+def _is_stock(layer: Any) -> bool:
+    return type(layer).__module__.partition(".")[0] == "keras"
 
 
 def _layer_macs(layer: Any) -> int | None:

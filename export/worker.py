@@ -11,17 +11,16 @@ import json
 import os
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from export.timing import median_time, time_file
 from zoo.errors import ModelError, UsageError, ZooError
 
 Operation = Callable[..., Mapping[str, Any]]
-TIMED_CALLS = 11
 _INSTEAD = "build that layer of other operations, or export with --format saved_model"
 
 
@@ -180,7 +179,7 @@ def run(
         "runtime": runtime_version(loaded.runtime),
         "inputs": _edges(loaded.inputs),
         "outputs": _edges(loaded.outputs),
-        "microseconds": _median_time(loaded),  # before the kernels are changed
+        "microseconds": median_time(loaded),  # before the kernels are changed
         "builtin": str(save_arrays(Path(f"{out}-builtin"), _builtin_answers(loaded, inputs))) if builtin else "",
         **states,
     }
@@ -203,17 +202,6 @@ def _builtin_answers(loaded: Any, inputs: Mapping[str, np.ndarray]) -> dict[str,
     loaded._interpreter.allocate_tensors()
     found: dict[str, np.ndarray] = loaded.predict({name: array[kept] for name, array in inputs.items()})
     return found
-
-
-def _median_time(loaded: Any) -> float:
-    """Microseconds of one call, the median of a few: enough to tell forms of one model apart."""
-    sample = loaded.example()
-    times = []
-    for _ in range(TIMED_CALLS):
-        start = time.perf_counter()
-        loaded.invoke(sample)
-        times.append((time.perf_counter() - start) * 1e6)
-    return float(np.median(times))
 
 
 def _edges(ports: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -249,6 +237,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "convert": convert,
     "sensitivity": sensitivity,
     "run": run,
+    "time": time_file,
     "run_saved_model": run_saved_model,
 }
 
