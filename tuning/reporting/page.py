@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from tuning.reporting import knob_pictures, pictures
 from tuning.reporting.effects import Effect, effects
 from tuning.reporting.knobs import Knob, knobs_of
 from tuning.reporting.rows import rows_of
+from tuning.reporting.trial_tables import all_trials, reasons
 from tuning.reporting.words import (
     NOTHING,
     cost_label,
@@ -24,7 +24,6 @@ from tuning.reporting.words import (
     counts,
     limits_text,
     optimism,
-    short,
     values_text,
     verdict,
 )
@@ -34,8 +33,6 @@ from zoo.reporting.plots import STYLE, save_plot
 from zoo.reporting.summary import label, show
 from zoo.runs import MANIFEST, PLOTS, write_text
 
-MOST_ROWS = 1000
-MOST_IDS = 12
 CHOSEN_BY_RESULTS = ("bayesian", "hyperband")
 
 
@@ -82,9 +79,9 @@ def write_page(books: Books, trials: Sequence[Trial], final: Any = None) -> Path
         page.section("Effect of each knob", *_effects(found)),
         page.section("What penalties and dropout do to the losses", *_losses(found)),
         page.section("What was searched", *_searched(found)),
-        page.section("Failed", *_reasons(found, "failed")),
-        page.section("Rejected before their training", *_reasons(found, "rejected")),
-        page.section("All trials", *_all(found)),
+        page.section("Failed", *reasons(trials, "failed")),
+        page.section("Rejected before their training", *reasons(trials, "rejected")),
+        page.section("All trials", *all_trials(plan, trials)),
     ]
     path = books.path / PAGE
     write_text(path, page.page(title, sections))
@@ -108,7 +105,7 @@ def _find(books: Books, trials: Sequence[Trial]) -> Found:
         front=best,
         choice=choice,
     )
-    return Found(**{**vars(found), "plots": _draw(found, own)})
+    return replace(found, plots=_draw(found, own))
 
 
 def _draw(found: Found, own: Sequence[Trial]) -> dict[str, str]:
@@ -263,44 +260,6 @@ def _searched(found: Found) -> list[str]:
         page.table(["searched", "values"], rows, figures=False),
         page.table(["same for all trials", ""], fixed, figures=False),
     ]
-
-
-def _reasons(found: Found, status: str) -> list[str]:
-    """Reasons with the trials that ended for them, the commonest first; figures in them tell none apart."""
-    groups: dict[str, list[Trial]] = {}
-    for trial in found.trials:
-        if trial.status == status:
-            groups.setdefault(re.sub(r"\d[\d.,e+-]*", "#", trial.reason), []).append(trial)
-    ordered = sorted(groups.values(), key=len, reverse=True)
-    rows = [[str(len(group)), group[0].reason or "no reason is recorded", _ids(group)] for group in ordered]
-    return [page.table(["trials", "reason, of the first", "which"], rows, figures=False)] if rows else []
-
-
-def _ids(trials: Sequence[Trial]) -> str:
-    left = len(trials) - MOST_IDS
-    listed = ", ".join(trial.id for trial in trials[:MOST_IDS])
-    return f"{listed} and {left} more" if left > 0 else listed
-
-
-def _all(found: Found) -> list[str]:
-    names = list(dict.fromkeys(name for trial in found.trials for name in trial.values))
-    costs = dimensions(found.completed) if found.completed else ()
-    head = ["trial", "status", label(found.plan.objective), *names, *map(cost_label, costs), "epochs", "seconds"]
-    rows = [
-        [
-            trial.id,
-            f"as {trial.same_as}" if trial.same_as else trial.status,
-            show(found.plan.objective, trial.score),
-            *(short(trial.values.get(name)) for name in names),
-            *(cost_text(name, getattr(trial.figures, name)) for name in costs),
-            trial.done or NOTHING,
-            f"{trial.seconds:.1f}",
-        ]
-        for trial in sorted(found.trials, key=lambda trial: trial.created)[:MOST_ROWS]
-    ]
-    left = len(found.trials) - len(rows)
-    more = page.paragraph(f"{left} further trials are in trials.csv.", "soft") if left > 0 else ""
-    return [page.table(head, rows), more] if rows else [page.paragraph("No trial has begun yet.", "soft")]
 
 
 def _duration(seconds: float) -> str:

@@ -13,7 +13,8 @@ from zoo.cli import emit, json_option, runs_option
 from zoo.cli.table import aligned
 
 if TYPE_CHECKING:
-    from tuning.comparing import Comparison, Entry
+    from tuning.compared import Entry
+    from tuning.comparing import Comparison
 
 NARROW = 8
 """So many entries are columns of the table of knobs; more are its rows."""
@@ -54,7 +55,7 @@ def command(runs: tuple[str, ...], top: int, sort: str | None, out: Path | None,
 
 
 def _value(found: Comparison) -> dict[str, Any]:
-    from tuning.comparing import export_figures
+    from tuning.compared import export_figures
 
     entries = []
     for entry in found.entries:
@@ -88,7 +89,7 @@ def _text(found: Comparison) -> str:
 
 
 def _row(found: Comparison, at: int, entry: Entry) -> tuple[str, ...]:
-    from tuning.comparing import export_figures
+    from tuning.compared import export_figures
     from tuning.reporting.words import gap, kilobytes
     from zoo.reporting.summary import show
 
