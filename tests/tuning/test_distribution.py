@@ -1,5 +1,6 @@
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -42,7 +43,7 @@ def connect(chief, name, **more):
 def run_here(books, chief, name, **more):
     """A worker in a thread of this process."""
     given = {"make_runner": make_runner, "beat": 0.1, **more}
-    thread = threading.Thread(target=run_worker, args=(chief.address, books.path, name), kwargs=given, daemon=True)
+    thread = threading.Thread(target=run_worker, args=(chief.address, None, name), kwargs=given, daemon=True)
     thread.start()
     return thread
 
@@ -101,6 +102,18 @@ def test_a_worker_that_cannot_start_is_an_error_with_its_last_words(folder):
     books = make_books(folder, broken="no such toolkit")
     with pytest.raises(ResourceError, match=r"no worker is left: worker-1 .*no such toolkit.*worker-1\.log"):
         run_chief(books, Desk(books, 1), workers=1, runner=RUNNER)
+
+
+def test_a_worker_that_somebody_ended_hands_its_trial_back_and_is_not_started_again(folder):
+    books = make_books(folder, seconds=30.0)
+    end_it = threading.Thread(
+        target=lambda: os.kill(wait_for(lambda: worker_pids(folder)).pop(), signal.SIGTERM), daemon=True
+    )
+    end_it.start()
+    with pytest.raises(ResourceError, match="no worker is left: worker-1 ended with exit code 143"):
+        run_chief(books, Desk(books, 1), workers=1, runner=RUNNER, beat=0.1)
+    end_it.join()
+    assert (books.read("0000").worker, books.read("0000").attempt) == ("", 1)
 
 
 def test_killing_the_chief_leaves_no_process_and_the_search_goes_on_from_its_books(folder):
@@ -192,6 +205,8 @@ def test_a_worker_that_is_not_heard_loses_its_trial_is_told_so_and_its_late_end_
         assert quick.tell(Progress(id=again.id, epoch=1)), "the heartbeat kept it"
         quick.end(replace(again, status="completed", score=0.2))
         assert books.read(trial.id).score == 0.2
+        slow.end(replace(trial, status="completed", score=0.9))
+        assert [path.name for path in books.folder(trial).iterdir()] == ["trial.json"]
         for client in (slow, quick):
             client.close()
 
@@ -232,7 +247,7 @@ def test_a_trial_asked_to_stop_sees_it_at_its_next_sign(folder):
 
 def test_a_chief_that_stays_away_is_given_up_with_one_line_and_told_before(folder):
     notes = Notes()
-    connection = connect("127.0.0.1:9", "one", patience=3.0, listener=notes)
+    connection = connect("127.0.0.1:9", "one", patience=2.0, listener=notes)
     with pytest.raises(ResourceError, match=r"the chief at 127\.0\.0\.1:9 did not answer for \d s .*check the address"):
         Client(connection, make_books(folder)).deal("one")
     connection.close()
@@ -241,9 +256,13 @@ def test_a_chief_that_stays_away_is_given_up_with_one_line_and_told_before(folde
 
 def test_a_folder_that_is_not_the_chiefs_is_refused(folder):
     books, other = make_books(folder / "one"), make_books(folder / "two")
-    line = r"two is not the folder of the chief at .* the same folder, shared"
-    with Chief(Desk(books, 1), books) as chief, pytest.raises(UsageError, match=line):
-        run_worker(chief.address, other.path, "far", make_runner=make_runner, patience=2.0, folder_seconds=0.3)
+    with Chief(Desk(books, 1), books) as chief:
+        for path, line in (
+            (other.path, r"two is not the folder of the chief at"),
+            (folder / "3", r"3 is not there, the"),
+        ):
+            with pytest.raises(UsageError, match=line):
+                run_worker(chief.address, path, "far", make_runner=make_runner, folder_seconds=0.3)
 
 
 def test_an_occupied_port_is_refused(folder):
@@ -282,3 +301,41 @@ def test_what_listens_but_is_no_chief_is_named(folder):
 def test_a_host_without_an_address_is_named():
     with pytest.raises(UsageError, match=r"'no-such-host\.invalid' has no address"):
         connect("no-such-host.invalid:80", "one")
+
+
+@pytest.mark.slow
+def test_a_search_survives_whatever_is_killed(folder):
+    """Workers and the chief are killed at random, and frozen; every trial ends once, and nothing is left behind."""
+    chance, trials = random.Random(4), 24
+    books = make_books(folder, seconds=0.4)
+    chief = start_program(folder=str(folder), trials=trials, patience=2.0)
+    address = wait_for(lambda: (folder / "address").exists() and (folder / "address").read_text())
+    workers = {name: start_program(folder=str(folder), address=address, worker=name) for name in ("a", "b", "c")}
+    for _ in range(12):
+        time.sleep(chance.uniform(0.3, 1.0))
+        victim = chance.choice(["a", "b", "c", "chief", "frozen"])
+        if victim == "chief":
+            chief.kill()
+            chief.wait()
+            chief = start_program(folder=str(folder), trials=trials, patience=2.0, address=address)
+            continue
+        name = "a" if victim == "frozen" else victim
+        if victim == "frozen":
+            workers[name].send_signal(signal.SIGSTOP)
+            time.sleep(2.5)
+            workers[name].send_signal(signal.SIGCONT)
+        else:
+            workers[name].kill()
+        if workers[name].poll() is not None or victim != "frozen":
+            workers[name].wait()
+            workers[name] = start_program(folder=str(folder), address=address, worker=name)
+    assert chief.wait(timeout=60) == 0, (folder / "program-chief.log").read_text()
+    for worker in workers.values():
+        worker.terminate()
+        worker.wait()
+    found = ended(books)
+    assert len({trial.id for trial in found}) == len({trial.ended for trial in found}) == trials
+    assert all(trial.status == "completed" or "killed" in trial.reason or "worker" in trial.reason for trial in found)
+    assert all(trial.score == 0.1 + trial.values["x"] for trial in found if trial.status == "completed")
+    assert sum(trial.status == "completed" for trial in found) > trials / 2
+    assert not list(folder.glob("trials/*/outcome.json"))

@@ -18,6 +18,7 @@ from tuning.distribution.callers import Callers
 from tuning.distribution.folder import read_outcome, remove_outcome, write_token
 from tuning.distribution.leases import Leases
 from tuning.distribution.protocol import (
+    FOLDER,
     OPTIONS,
     TOKEN,
     Caller,
@@ -116,6 +117,11 @@ class Chief:
         with self._lock:
             return not len(self._leases)
 
+    def workers(self) -> list[str]:
+        """Names of workers that were heard lately."""
+        with self._lock:
+            return self._callers.waiting(self._patience)
+
     def watch(self) -> None:
         """Takes the trials of workers that are not heard; to be called a few times a second.
 
@@ -164,8 +170,8 @@ class Chief:
             time.sleep(0.05)
 
     def space(self) -> Any:
-        """GetSpace: the space, and which folder this is."""
-        content = space_message({TOKEN: self._token})
+        """GetSpace: the space, and which folder the search has."""
+        content = space_message({TOKEN: self._token, FOLDER: str(self._books.path)})
         if self._space is not None:
             content.MergeFrom(self._space)
         return content
@@ -173,8 +179,10 @@ class Chief:
     def deal(self, caller: Caller) -> Any:
         """CreateTrial: a trial, IDLE or STOPPED."""
         with self._lock:
-            if self._callers.greet(caller):
-                self._listener(WorkerChanged(worker=caller.worker, what="joined"))
+            is_new = self._callers.greet(caller)
+        if is_new:
+            self._listener(WorkerChanged(worker=caller.worker, what="joined"))
+        with self._lock:
             dealt = None if self._closing else self._leases.deal(caller)
             if dealt is None and len(self._leases) and not self._closing:
                 dealt = "wait"  # what others still hold may have to be dealt again
@@ -200,6 +208,8 @@ class Chief:
             self._callers.heard(caller)
             lease = self._leases.find(caller, message.trial_id)
             if lease is None:
+                if record is not None and not self._leases.dealt(record.id):
+                    remove_outcome(self._books, record)  # a late one, of a trial that has ended
                 return
             if status == "INVALID" and record is not None:
                 self._leases.put_back(caller, lease.trial.id)

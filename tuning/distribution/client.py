@@ -19,6 +19,7 @@ from tuning.distribution.heartbeat import Heartbeat
 from tuning.distribution.protocol import (
     DOING,
     EPOCHS,
+    FOLDER,
     OPTIONS,
     TOKEN,
     Caller,
@@ -230,20 +231,28 @@ class Client:
         return status_of(answer.trial) != "STOPPED"
 
 
-def check_folder(connection: Connection, search: Path, seconds: float) -> None:
-    """Compares a worker's folder with the chief's, some time long: a shared folder may show a new file late.
+def find_folder(connection: Connection, given: Path | None, seconds: float) -> Path:
+    """The folder of the chief's search, on this machine; a shared folder may show a new file late.
+
+    Args:
+        connection: To the chief.
+        given: Where it is here; None where it has the same path on every machine.
+        seconds: To wait for it.
 
     Raises:
-        UsageError: They are two.
+        UsageError: It is another folder, or not there.
     """
-    answer = connection.call("GetSpace", messages().service_pb2.GetSpaceRequest())
-    expected, end = fixed_text(answer.hyperparameters, TOKEN), time.monotonic() + seconds
+    answer = connection.call("GetSpace", messages().service_pb2.GetSpaceRequest()).hyperparameters
+    expected, end = fixed_text(answer, TOKEN), time.monotonic() + seconds
     if expected is None:
         raise UsageError(f"what listens on {connection.address} is a chief of plain keras-tuner; start ours: zoo tune")
-    while read_token(search) != expected:
+    folder = given or Path(fixed_text(answer, FOLDER) or "")
+    while read_token(folder) != expected:
         if time.monotonic() > end:
+            what = "not the folder of" if folder.exists() else "not there, the folder of"
             raise UsageError(
-                f"{search} is not the folder of the chief at {connection.address}; "
-                "every worker needs the same folder, shared between the machines"
+                f"{folder} is {what} the chief at {connection.address}; share one folder between the machines, and "
+                "name it to the worker where its path differs"
             )
         time.sleep(0.2)
+    return folder

@@ -56,6 +56,10 @@ class Leases:
     def __len__(self) -> int:
         return len(self._leases)
 
+    def dealt(self, identifier: str) -> bool:
+        """Whether a trial is in anybody's hands."""
+        return identifier in self._leases
+
     def deal(self, caller: Caller) -> Trial | Wait | None:
         """As `Dealer.deal`; a call that is made again because its answer was lost is answered with the same trial."""
         for lease in self._of(caller.worker):

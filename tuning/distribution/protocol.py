@@ -19,8 +19,8 @@ from tuning.trial import Trial
 from zoo.errors import DataError, ModelError
 from zoo.runs import to_json
 
-TOKEN = "zoo/token"
-"""Fixed hyperparameter of GetSpace: which folder the chief works in."""
+TOKEN, FOLDER = "zoo/token", "zoo/folder"
+"""Fixed hyperparameters of GetSpace: a random word in the chief's folder, and where that is on its machine."""
 RECORD = "zoo/trial"
 """Fixed hyperparameter of a trial: our whole record of it as JSON, for the protocol has no place for a cause."""
 WORKER, SESSION, ATTEMPT, DOING, EPOCHS = "zoo-worker", "zoo-session", "zoo-attempt", "zoo-doing-bin", "zoo-epochs"

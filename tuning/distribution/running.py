@@ -72,6 +72,8 @@ def run_chief(
                 chief.watch()
                 if team is not None:
                     team.watch()
+                    if team.failure is not None and not chief.workers():
+                        raise team.failure
                 time.sleep(POLL_SECONDS)
         except KeyboardInterrupt as interrupt:
             if team is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 from tuning.distribution.folder import WORKERS
 from tuning.distribution.worker import BEAT_SECONDS, RECIPES, Job
@@ -21,11 +23,13 @@ from zoo.errors import InterruptedRunError, ResourceError, TerminatedRunError
 from zoo.settings import cpu_count
 
 STARTS_IN_A_ROW = 3
+LAST_BYTES = 10_000
+CHATTER = re.compile(r"WARNING: All log messages|[IWE]0000 |To enable the following")
+"""What TensorFlow says when all is well."""
 GRACE_SECONDS = 30.0
 _START = "import sys; sys.path.append(sys.argv[1]); from tuning.distribution.worker import main; main()"
-_LEFT = (InterruptedRunError.exit_code, TerminatedRunError.exit_code)
-_GIVEN_UP = range(2, 8)
-"""Exit codes of a `ZooError`, which would come again."""
+_FOR_GOOD = (*range(2, 8), InterruptedRunError.exit_code, TerminatedRunError.exit_code)
+"""Exit codes of a `ZooError`, which would come again, and of a worker that somebody has ended."""
 
 
 @dataclass
@@ -33,15 +37,18 @@ class Worker:
     """One local worker.
 
     Attributes:
-        state: "left" as well where it ended because the search is over.
+        process: None until it is started.
+        state: "left" where it has done its work, "failed" where it is not started again.
         starts: In a row, without a trial.
+        log_begins: Where its own messages begin in the log, bytes.
+        last_words: How it ended last.
     """
 
     name: str
     cores: tuple[int, ...]
     log: Path
     process: subprocess.Popen[bytes] | None = None
-    state: str = "alive"
+    state: Literal["alive", "left", "failed"] = "alive"
     starts: int = 0
     log_begins: int = 0
     last_words: str = ""
@@ -98,51 +105,45 @@ class Supervisor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for worker in self._alive():
-            if worker.process is not None:
-                worker.process.kill()
+        for process in self._running():
+            process.kill()
         for worker in self.workers:
             if worker.process is not None:
                 worker.process.wait()
-                if worker.process.stdin is not None:
-                    worker.process.stdin.close()
-
-    @property
-    def over(self) -> bool:
-        """Whether every worker has ended."""
-        return not self._alive()
+                _close(worker.process)
 
     def watch(self) -> None:
-        """Sees who died; to be called a few times a second.
-
-        Raises:
-            ResourceError: No worker is left, and none can be started.
-        """
+        """Sees who died; to be called a few times a second."""
         for worker in self._alive():
             if worker.process is not None and (code := worker.process.poll()) is not None:
                 self._ended(worker, code)
+
+    @property
+    def failure(self) -> ResourceError | None:
+        """Why no worker is left; None while one is, or where all have done their work."""
         failed = [worker for worker in self.workers if worker.state == "failed"]
-        if failed and self.over:
-            words = failed[-1].last_words
-            raise ResourceError(f"no worker is left: {failed[-1].name} {words}; its messages are in {failed[-1].log}")
+        if not failed or self._alive():
+            return None
+        name, words, log = failed[-1].name, failed[-1].last_words, failed[-1].log
+        return ResourceError(f"no worker is left: {name} {words}; its messages are in {log}")
 
     def interrupt(self, number: int) -> None:
         """Sends a signal to every worker, once: Ctrl-C itself reaches only the parent."""
-        for worker in self._alive():
-            if worker.process is not None:
-                worker.process.send_signal(number)
+        for process in self._running():
+            process.send_signal(number)
 
     def wait(self, seconds: float) -> None:
         """Waits until all have ended, and starts none again."""
         end = time.monotonic() + seconds
-        for worker in self._alive():
-            if worker.process is not None:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    worker.process.wait(max(0.01, end - time.monotonic()))
-                    worker.state = "left"
+        for process in self._running():
+            with contextlib.suppress(subprocess.TimeoutExpired):  # who does not end in time is killed at the end
+                process.wait(max(0.01, end - time.monotonic()))
 
     def _alive(self) -> list[Worker]:
         return [worker for worker in self.workers if worker.state == "alive"]
+
+    def _running(self) -> list[subprocess.Popen[bytes]]:
+        return [worker.process for worker in self._alive() if worker.process is not None]
 
     def _start(self, worker: Worker) -> None:
         job = Job(
@@ -170,16 +171,16 @@ class Supervisor:
 
     def _ended(self, worker: Worker, code: int) -> None:
         """What is done about a worker that has ended."""
-        if worker.process is not None and worker.process.stdin is not None:
-            worker.process.stdin.close()
+        if worker.process is not None:
+            _close(worker.process)
         worker.last_words = how = self._how(worker, code)
         held = self._lose(worker.name, how)
-        if code == 0 or code in _LEFT:
+        if code == 0:
             worker.state = "left"
             self._listener(WorkerChanged(worker=worker.name, what="left"))
             return
         worker.starts = 0 if held else worker.starts
-        if code in _GIVEN_UP or worker.starts >= STARTS_IN_A_ROW:
+        if code in _FOR_GOOD or worker.starts >= STARTS_IN_A_ROW:
             worker.state = "failed"
             self._listener(WorkerChanged(worker=worker.name, what=f"{how}; not started again"))
             return
@@ -197,7 +198,13 @@ class Supervisor:
     def _words(self, worker: Worker) -> str:
         """The last line that the worker wrote since it was started."""
         with worker.log.open("rb") as log:
-            log.seek(worker.log_begins)
+            log.seek(max(worker.log_begins, worker.log.stat().st_size - LAST_BYTES))
             lines = log.read().decode(errors="replace").splitlines()
-        told = [line.strip().removeprefix("zoo: ") for line in lines if line.strip()]
+        told = [line.strip().removeprefix("zoo: ") for line in lines if line.strip() and not CHATTER.match(line)]
         return told[-1][:300] if told else ""
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    """Closes our end of the pipe by which a worker sees that we live."""
+    if process.stdin is not None:
+        process.stdin.close()

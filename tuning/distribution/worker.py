@@ -6,17 +6,19 @@ import importlib
 import importlib.util
 import json
 import os
+import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
 from tuning.books import Books
-from tuning.distribution.client import PATIENCE_SECONDS, Client, Connection, check_folder
+from tuning.distribution.client import PATIENCE_SECONDS, Client, Connection, find_folder
 from tuning.roles import Runner, SearchEvent, SearchListener
 from tuning.working import work
 from zoo.errors import InterruptedRunError, SigtermInterrupt, TerminatedRunError, UsageError, ZooError
@@ -66,10 +68,10 @@ class Job:
 
 def run_worker(
     address: str,
-    folder: Path,
-    name: str,
+    folder: Path | None = None,
+    name: str = "",
     *,
-    make_runner: MakeRunner,
+    make_runner: MakeRunner | None = None,
     listener: SearchListener = lambda _event: None,
     beat: float = BEAT_SECONDS,
     patience: float = PATIENCE_SECONDS,
@@ -81,9 +83,10 @@ def run_worker(
 
     Args:
         address: HOST:PORT of the chief.
-        folder: Of the search, the same as the chief's.
-        name: This worker's; no other may have it. One that comes back under its name gets its trial again.
-        make_runner: Makes what runs the trials.
+        folder: Of the search, on this machine; None where the chief's path holds here too.
+        name: This worker's, by default of the machine and the process; no other may have it. One that comes back under
+            its name is given its trial again.
+        make_runner: Makes what runs the trials; by default of recipes.
         listener: Told when the chief is away.
         beat: Seconds between signs of life of a trial.
         patience: Seconds for which the chief may be away.
@@ -94,24 +97,30 @@ def run_worker(
         ResourceError: The chief was away for too long.
         KeyboardInterrupt: Ctrl-C, after the trial was handed back; SigtermInterrupt for SIGTERM.
     """
+    name = name or f"{socket.gethostname()}-{os.getpid()}"
     with DeferredInterrupts() as interrupts:
         connection = Connection(address, name, listener=listener, patience=patience, check=interrupts.check)
         try:
-            check_folder(connection, folder, folder_seconds)
-            books = Books.open(folder)
+            books = Books.open(find_folder(connection, folder, folder_seconds))
             client = Client(connection, books, beat=beat)
-            with make_runner(books, interrupts.check) as runner:
+            with (make_runner or recipe_runner)(books, interrupts.check) as runner:
                 work(client, runner, name, check=interrupts.check, wait_seconds=WAIT_SECONDS)
         finally:
             connection.close()
     interrupts.hand_on()
 
 
-def recipe_runner(books: Books, check: Callable[[], None]) -> AbstractContextManager[Runner]:
-    """What runs the trials of recipes in a worker; it says on standard error what nobody may miss."""
+def recipe_runner(books: Books, check: Callable[[], None], threads: int = 0) -> AbstractContextManager[Runner]:
+    """What runs the trials of recipes in a worker; it says on standard error what nobody may miss.
+
+    Args:
+        books: Of the search.
+        check: Raises where the worker was interrupted.
+        threads: Cores for the arithmetic; 0 for all that this process may use.
+    """
     from tuning.running import RecipeRunner
 
-    return RecipeRunner(books, listener=_log, check=check)
+    return RecipeRunner(books, threads=threads, listener=_log, check=check)
 
 
 def load(runner: str) -> MakeRunner:
@@ -143,13 +152,15 @@ def main() -> NoReturn:
     """A worker process: a `Job` as its last argument, and a standard input that ends when its parent does."""
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     job = Job.from_text(sys.argv[-1])
-    _keep_to(job.cores)
+    make_runner = load(job.runner)
+    if not _keep_to(job.cores) and job.runner == RECIPES:
+        make_runner = partial(recipe_runner, threads=len(job.cores))
     try:
         run_worker(
             job.address,
             Path(job.folder),
             job.name,
-            make_runner=load(job.runner),
+            make_runner=make_runner,
             listener=_log,
             beat=job.beat,
             patience=job.patience,
@@ -172,11 +183,18 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _keep_to(cores: Sequence[int]) -> None:
-    """Leaves other cores to other workers; TensorFlow, numpy and child processes then take so many threads."""
+def _keep_to(cores: Sequence[int]) -> bool:
+    """Leaves other cores to other workers: TensorFlow, numpy and child processes then take so many threads.
+
+    Returns:
+        Whether this system can; where it cannot, TensorFlow has to be told.
+    """
     set_affinity = getattr(os, "sched_setaffinity", None)
-    if cores and set_affinity is not None:
+    if set_affinity is None:
+        return not cores
+    if cores:
         set_affinity(0, cores)
+    return True
 
 
 def _log(event: SearchEvent) -> None:
