@@ -87,7 +87,22 @@ def _top(content: Content) -> list[str]:
     ]
     parts.append(page.paragraph(" · ".join(fact for fact in facts if fact), "soft"))
     parts.append(page.paragraph(verdict(manifest), "verdict"))
+    parts += [page.paragraph(line) for line in _search(manifest.search)]
     return parts
+
+
+def _search(search: Mapping[str, Any]) -> list[str]:
+    """What the search that chose this run promised, and how its last training was made."""
+    if "validation" not in search:  # of a trial's own folder, which was not tested
+        return []
+    objective, optimism = str(search["objective"]), number(search.get("optimism"))
+    kind = f" of the {search['quantize']} file" if search.get("quantize") else ""
+    promised, tested = (show(objective, search.get(key)) for key in ("validation", "test"))
+    chosen = f"Chosen by a search, trial {search['trial']}: {label(objective)}{kind}"
+    line = f"{chosen} {promised} on validation, {tested} on test"
+    if math.isfinite(optimism) and optimism:
+        line += f"; validation looked {show(objective, abs(optimism))} {'better' if optimism > 0 else 'worse'}"
+    return [f"{line}.", *(f"{note}." for note in search.get("notes") or ())]
 
 
 def _quality(content: Content) -> list[str]:

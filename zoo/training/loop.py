@@ -121,7 +121,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         return len(self.progress.rows), arrays, copy.deepcopy(vars(self.progress))
 
     def restore(self, arrays: Mapping[str, np.ndarray], state: Mapping[str, Any]) -> None:
-        """Puts a checkpoint back; the optimizer must be built."""
+        """Puts a checkpoint back."""
         for variable, name in self._named_variables():
             variable.assign(arrays[name])
         self.best_weights = [arrays[f"best{index}"] for index in range(len(self.model.weights))]

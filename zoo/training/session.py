@@ -156,7 +156,6 @@ class Session:
         arrays, state, damaged = checkpoints.load(self.run.path)
         for line in damaged:
             self.listener(Message(f"{line}; going back to the checkpoint before it", warning=True))
-        assembly.model.optimizer.build(assembly.model.trainable_variables)
         assembly.loop.restore(arrays, state)
         return len(assembly.loop.progress.rows)
 
