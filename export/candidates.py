@@ -18,15 +18,18 @@ from export.attempt import Attempt, Compared
 from export.attempts import Attempts, OnEvent
 from export.child import Child
 from export.forms import refuse_stateful
-from export.guess import guess_contract, guess_contracts
+from export.guess import are_pixels, guess_contract, guess_contracts
 from export.options import Options
 from export.quantization import Preset, find_preset
 from export.representative import draw
-from export.signature import Arrays, describe
+from export.signature import Arrays, Signature, describe
 from export.source import Source, apply_steps, random_samples
+from export.worker import load_arrays, save_arrays
 
 FEW = 8
 """Samples that calibrate a file of which only the size and the time are wanted."""
+COMPARED = 500
+"""Samples on which a file is compared with Keras at most: as many as a run keeps for its exports."""
 
 
 def open_candidate(
@@ -51,25 +54,35 @@ def open_candidate(
     steps = list((contract or {}).get("steps", ()))
     known = calibration if calibration is not None else samples
     signature = describe(model, None if known is None else _first(known, steps, name))
+    calibrating, asked = _joined(calibration, signature, "calibration"), _joined(samples, signature, "samples")
     if contract is None:
-        guess = guess_contract if signature.single else guess_contracts
-        contract = guess(model, signature, steps)
-
-    def joined(raw: Any, what: str) -> Arrays | None:
-        if raw is None:
-            return None
-        parts = given.read(raw, what=what, inputs=len(signature.inputs))
-        return given.join(parts, signature, what)[0]
-
+        contract = _guessed(model, signature, asked if asked is not None else calibrating)
     return Source(
         name=name,
         model=model,
         signature=signature,
         contract=contract,
         folder=Path(),
-        calibration=joined(calibration, "calibration"),
-        samples=joined(samples, "samples"),
+        calibration=calibrating,
+        samples=asked,
     )
+
+
+def _joined(raw: Any, signature: Signature, what: str) -> Arrays | None:
+    return (
+        None
+        if raw is None
+        else given.join(given.read(raw, what=what, inputs=len(signature.inputs)), signature, what)[0]
+    )
+
+
+def _guessed(model: Any, signature: Signature, samples: Arrays | None) -> dict[str, Any]:
+    if not signature.single:
+        return guess_contracts(model, signature, ())
+    contract = guess_contract(model, signature, ())
+    if are_pixels(samples):
+        contract["input"]["dtype"] = "uint8"
+    return contract
 
 
 def _first(raw: Any, steps: list[Any], name: str) -> Any:
@@ -137,15 +150,22 @@ def _repeats(values: np.ndarray) -> bool:
 def convert(source: Source, mode: str, child: Child, scratch: Path, *, micro: bool = False, tell: OnEvent) -> Attempt:
     """The file that an export of a trained model writes, and its answers to `source.samples` in `.outputs`.
 
-    Its form is chosen as an export chooses it, by size, error and agreement with Keras; that it misses a gate after all
-    is in `.failed` and no error.
+    Its form is chosen as an export chooses it, by size, error and agreement with Keras on at most `COMPARED` of the
+    samples; that it misses a gate after all is in `.failed` and no error.
 
     Raises:
         ModelError, UsageError, ResourceError: As `convert_untrained`.
     """
     if source.samples is None:
         raise ValueError("convert() needs samples; open the candidate with some")
-    return _attempt(source, source.samples, find_preset(mode), child, scratch, micro, tell)
+    some = draw(source.samples, COMPARED)
+    attempt = _attempt(source, some, find_preset(mode), child, scratch, micro, tell)
+    if len(next(iter(some.values()))) == len(next(iter(source.samples.values()))):
+        return attempt
+    inputs, out = save_arrays(scratch / "all-inputs", source.inputs(source.samples)), scratch / "all-outputs"
+    asked = {"model": str(attempt.model), "samples": str(inputs), "out": str(out), "stream": attempt.stream}
+    child.ask("run", f"running {source.name} ({attempt.model.stem})", **asked)
+    return replace(attempt, outputs=load_arrays(out))
 
 
 def _attempt(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from export.signature import Signature, Tensor, output_layers
+import numpy as np
+
+from export.signature import Arrays, Signature, Tensor, output_layers
 
 
 def guess_contract(model: Any, signature: Signature, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -36,6 +38,11 @@ def guess_contracts(model: Any, signature: Signature, steps: Sequence[Mapping[st
             for tensor, activation in zip(signature.outputs, activations, strict=True)
         },
     }
+
+
+def are_pixels(samples: Arrays | None) -> bool:
+    """Whether samples are images of bytes, so that the model takes raw pixels."""
+    return samples is not None and all(array.dtype == np.uint8 and array.ndim == 4 for array in samples.values())
 
 
 def guess_task(output: Tensor, activation: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from export import given
-from export.guess import answer_activation, guess_contract, guess_contracts
+from export.guess import answer_activation, are_pixels, guess_contract, guess_contracts
 from export.lowering import as_float32
 from export.representative import draw, held_out
 from export.signature import Arrays, Signature, count_inputs, describe
@@ -179,7 +179,7 @@ def from_model(
         samples, targets = given.join(comparing, signature, "evaluate")
     else:
         calibration, samples, split = held_out(calibration)
-    if not preprocessing and signature.single and _are_pixels(samples):
+    if not preprocessing and signature.single and are_pixels(samples):
         contract["input"]["dtype"] = "uint8"
     source = Source(
         name=name,
@@ -195,11 +195,6 @@ def from_model(
     outputs = {tensor.name: tensor for tensor in signature.outputs}
     fitting = {key: fit_targets(array, outputs[key], source.answer(key)) for key, array in (targets or {}).items()}
     return replace(source, targets=fitting)
-
-
-def _are_pixels(samples: Mapping[str, np.ndarray] | None) -> bool:
-    """Whether samples are images of bytes, so that the model takes raw pixels."""
-    return samples is not None and all(array.dtype == np.uint8 and array.ndim == 4 for array in samples.values())
 
 
 def _first(inputs: Any, steps: Sequence[Mapping[str, Any]], name: str) -> Any:

@@ -149,3 +149,20 @@ def test_a_layer_that_is_called_twice_is_not_counted_once(keras: Any) -> None:
     shared, inputs = keras.layers.Dense(3), keras.Input((3,))
     assert count_macs(keras.Model(inputs, shared(inputs))) == 9
     assert count_macs(keras.Model(inputs, keras.layers.Dense(1)(shared(shared(inputs))))) is None
+
+
+def test_more_samples_than_are_compared_are_answered_all_the_same(
+    keras: Any, child: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.candidates.COMPARED", 10)
+    raw, _, known = samples_of("lstm")
+    model = build(keras, "lstm")
+    made = convert(open_candidate(model, known, None, raw), "float32", child, tmp_path, tell=quiet)
+    np.testing.assert_allclose(made.outputs["output"], model.predict(raw, verbose=0), atol=1e-5)
+
+
+def test_pixels_of_a_model_without_a_contract_are_recognised(keras: Any) -> None:
+    raw, _, _ = samples_of("convnet")
+    model = build(keras, "convnet")
+    assert open_candidate(model, None, raw).contract["input"]["dtype"] == "uint8"
+    assert open_candidate(model, None, raw / 255).contract["input"]["dtype"] == "float32"
