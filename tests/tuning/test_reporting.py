@@ -3,6 +3,7 @@ import io
 import math
 import re
 import xml.etree.ElementTree
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -143,10 +144,9 @@ def test_the_defaults_of_a_build_function_are_found():
     assert find_standing(plan, trials[:1]) is None
 
 
-class Final:
-    def __init__(self, score, tested, path):
-        self.search_score = score
-        self.run = type("Run", (), {"metrics": {"test": tested}, "path": path})()
+def final(score, tested, path, **changes):
+    run = SimpleNamespace(metrics={"test": tested}, path=path)
+    return SimpleNamespace(run=run, search_score=score, metrics=tested, **{"exported": {}, "notes": (), **changes})
 
 
 @pytest.mark.parametrize(
@@ -160,8 +160,15 @@ class Final:
 )
 def test_optimism_is_said_in_the_direction_of_the_metric(tmp_path, objective, score, tested, expected):
     plan = Plan(names=("a",), objective=objective, smaller_is_better=objective == "mae")
-    assert expected in optimism(plan, Final(score, tested, tmp_path))
+    assert expected in optimism(plan, final(score, tested, tmp_path))
     assert optimism(plan, None) == ""
+
+
+def test_optimism_is_that_of_the_exported_file_where_there_is_one(tmp_path):
+    made = final(0.99, {"accuracy": 0.985}, tmp_path, exported={"accuracy": 0.97})
+    said = optimism(Plan(names=("a",)), made)
+    assert "optimistic by 2.00 points" in said
+    assert "the exported file of the run that was made of it has 97.00 %" in said
 
 
 def test_effects_say_what_decides_and_put_the_rest_down_to_chance():
@@ -237,7 +244,7 @@ def test_the_page_of_a_whole_search(tmp_path):
     best = books.ranked(trials)[0]
     write_json(books.folder(best) / MANIFEST, {})
     books.write_plan("finished")
-    page = write_page(books, trials, Final(0.86, {"accuracy": 0.84}, tmp_path / "the run"))
+    page = write_page(books, trials, final(0.86, {"accuracy": 0.84}, tmp_path / "the run"))
     text, seen = page.read_text(encoding="utf-8"), words_of(page)
     assert "<script" not in text
     assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"|"http-equiv"|http-equiv', "", text)
@@ -256,18 +263,31 @@ def test_the_page_of_a_whole_search(tmp_path):
     assert "This search is" not in seen
 
 
+def test_the_page_of_a_search_that_runs_has_what_is_quickly_drawn(tmp_path):
+    books = search(tmp_path)
+    text = write_page(books, drawn(12)).read_text(encoding="utf-8")
+    assert text.count("<svg") == 3  # course, file and arena
+    assert "<h2>All trials</h2>" in text
+    assert not (books.path / PLOTS).exists()
+    books.write_plan("finished")
+    assert write_page(books, drawn(12)).read_text(encoding="utf-8").count("<svg") == 6
+
+
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_a_page_of_hardly_any_trials(tmp_path, count):
     books = search(tmp_path)
     page = write_page(books, drawn(count))
     seen = words_of(page)
     assert "This search is running." in seen
+    books.write_plan("finished")
+    assert "This search is" not in words_of(write_page(books, drawn(count)))
     assert ("No trial is completed" in seen) == (count == 0)
     assert page == books.path / PAGE
 
 
 def test_a_page_of_several_recipes_and_of_figures_that_are_no_numbers(tmp_path):
     books = search(tmp_path, names=("har-conv1d", "har-gru"), space=(), limits=Limits(), quantize=None)
+    books.write_plan("interrupted")
     odd = {"train": {"loss": math.nan}, "validation": {"loss": math.inf}}
     trials = [
         make(number, score=0.8 + 0.01 * number, values=values, metrics=odd, figures=Figures(latency_us=math.nan))

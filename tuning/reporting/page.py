@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuning.books import PAGE, Books
 from tuning.pareto import Choice, choose, dimensions, front
@@ -29,9 +29,12 @@ from tuning.reporting.words import (
 )
 from tuning.trial import Trial
 from zoo.reporting import page
-from zoo.reporting.plots import STYLE, save_plot
+from zoo.reporting.plots import STYLE, save_plot, svg_of
 from zoo.reporting.summary import label, show
 from zoo.runs import MANIFEST, PLOTS, write_text
+
+if TYPE_CHECKING:
+    from tuning.final import Final
 
 CHOSEN_BY_RESULTS = ("bayesian", "hyperband")
 
@@ -42,6 +45,7 @@ class Found:
 
     Attributes:
         completed: Trials with a finite score, the best first.
+        status: Of the search.
         choice: None where nothing is completed.
     """
 
@@ -49,20 +53,29 @@ class Found:
     plan: Plan
     trials: Sequence[Trial]
     completed: Sequence[Trial]
+    status: str
     knobs: Sequence[Knob] = ()
     effects: Sequence[Effect] = ()
     front: Sequence[Trial] = ()
     choice: Choice | None = None
     plots: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def running(self) -> bool:
+        """Whether trials still compete with the page for the machine."""
+        return self.status == "running"
 
-def write_page(books: Books, trials: Sequence[Trial], final: Any = None) -> Path:
+
+def write_page(books: Books, trials: Sequence[Trial], final: Final | None = None) -> Path:
     """Writes `search.html` and `plots/*.png` of a search, from its first trial on.
+
+    While it runs the page has its course, the front and the tables alone: the other plots would take the time of a
+    trial. It is whole as soon as `search.json` says that the search has ended.
 
     Args:
         books: Of the search.
         trials: All that there are, in any state.
-        final: The `tuning.final.Final` of the winner; None while there is none.
+        final: What became of the winner; None while nothing has.
 
     Raises:
         DataError: `search.json` is damaged.
@@ -100,6 +113,7 @@ def _find(books: Books, trials: Sequence[Trial]) -> Found:
         plan=plan,
         trials=trials,
         completed=completed,
+        status=str(books.status().get("status", "")),
         knobs=knobs,
         effects=strongest,
         front=best,
@@ -109,14 +123,14 @@ def _find(books: Books, trials: Sequence[Trial]) -> Found:
 
 
 def _draw(found: Found, own: Sequence[Trial]) -> dict[str, str]:
-    """Every plot there is something for, as an SVG element; PNG files beside the page."""
+    """Every plot there is something for, as an SVG element; PNG files beside the page of a search that has ended."""
     import matplotlib as mpl
 
-    plan, drawn = found.plan, {}
+    plan, folder, drawn = found.plan, found.books.path / PLOTS, {}
     wanted: dict[str, Callable[[], Any]] = {}
     if any(trial.ended is not None for trial in found.trials):
         wanted["course"] = lambda: pictures.course(found.trials, found.completed, plan)
-    if found.effects:
+    if found.effects and not found.running:
         wanted["coordinates"] = lambda: knob_pictures.coordinates(found.effects, own, plan)
         wanted["effects"] = lambda: knob_pictures.effect_pictures(found.effects, plan)
         wanted["losses"] = lambda: knob_pictures.loss_picture(found.knobs, own)
@@ -126,14 +140,14 @@ def _draw(found: Found, own: Sequence[Trial]) -> dict[str, str]:
             made |= pictures.front_pictures(found.front, own, found.choice, plan)
         for name, figure in made.items():
             if figure is not None:
-                svg = save_plot(figure, found.books.path / PLOTS, name)
+                svg = svg_of(figure, name) if found.running else save_plot(figure, folder, name)
                 drawn[name] = svg.replace(knob_pictures.PAPER, "var(--page)")
     return drawn
 
 
-def _top(found: Found, title: str, final: Any) -> list[str]:
+def _top(found: Found, title: str, final: Final | None) -> list[str]:
     """Title, state, verdict, and what the test split said."""
-    plan, status = found.plan, str(found.books.status().get("status", ""))
+    plan, status = found.plan, found.status
     facts = [
         plan.tuner,
         f"{len(found.trials)} trials: {counts(found.trials)}",
@@ -144,7 +158,7 @@ def _top(found: Found, title: str, final: Any) -> list[str]:
         f"{_duration(sum(trial.seconds for trial in found.trials))} in trials",
         f"seed {plan.seed}",
     ]
-    going_on = f" Go on with: zoo tune --resume {shlex.quote(str(found.books.path))}" if status != "running" else ""
+    going_on = f" Go on with: zoo tune --resume {shlex.quote(str(found.books.path))}" if not found.running else ""
     unfinished = status and status != "finished"
     return [
         f"<h1>{page.text(title)}</h1>",
@@ -152,7 +166,7 @@ def _top(found: Found, title: str, final: Any) -> list[str]:
         page.paragraph(" · ".join(fact for fact in facts if fact), "soft"),
         page.paragraph(verdict(found.books, found.trials), "verdict"),
         page.paragraph(optimism(plan, final), "verdict") if optimism(plan, final) else "",
-        page.paragraph(f"The winner's run: {final.run.path}", "soft") if final is not None else "",
+        page.paragraph(" ".join([f"The winner's run: {final.run.path}.", *final.notes]), "soft") if final else "",
     ]
 
 
@@ -172,7 +186,7 @@ def _course_note(found: Found) -> str:
     return page.paragraph(" ".join(parts), "soft") if parts else ""
 
 
-def _front(found: Found, final: Any) -> list[str]:
+def _front(found: Found, final: Final | None) -> list[str]:
     """Plots, and the table of what can be exported."""
     if found.choice is None:
         return [page.paragraph("Nothing is completed yet.", "soft")]
@@ -202,7 +216,7 @@ def _front(found: Found, final: Any) -> list[str]:
     ]
 
 
-def export_command(books: Books, trial: Trial, final: Any = None) -> str:
+def export_command(books: Books, trial: Trial, final: Final | None = None) -> str:
     """How a trial becomes a bundle: the command, or why there is none."""
     folder = books.folder(trial) if final is None else final.run.path
     if final is None and not (folder / MANIFEST).is_file():
@@ -221,7 +235,7 @@ def _coordinates(found: Found) -> list[str]:
 
 
 def _effects(found: Found) -> list[str]:
-    if not found.effects:
+    if not found.effects or found.running:
         return []
     rows = [[effect.knob.name, effect.words] for effect in found.effects]
     words = (

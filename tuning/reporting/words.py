@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tuning.books import Books
 from tuning.plan import Limits, Plan
@@ -15,6 +15,9 @@ from zoo.hyperparameters import Value
 from zoo.metrics import ERRORS
 from zoo.reporting.summary import label, noise, number, show
 from zoo.runs import MANIFEST, read_manifest
+
+if TYPE_CHECKING:
+    from tuning.final import Final
 
 NOTHING = "–"  # noqa: RUF001
 KILOBYTE = 1024
@@ -46,22 +49,22 @@ def verdict(books: Books, trials: Sequence[Trial]) -> str:
     return f"{start}, {gap(plan.objective, abs(difference))} {side} {as_it_is}{_by_chance(books, best, difference)}."
 
 
-def optimism(plan: Plan, final: Any) -> str:
+def optimism(plan: Plan, final: Final | None) -> str:
     """One sentence: how much worse the test split came out than what the search had seen; empty without a final run.
 
     Example:
         'Validation was optimistic by 0.80 points: the search scored 98.90 %, the run that was made of it has 98.10 % on
         the test split, which decided nothing.'
     """
-    found = None if final is None else (final.run.metrics.get("test") or {}).get(plan.objective)
-    scored, tested = number(None if final is None else final.search_score), number(found)
-    if final is None or not math.isfinite(scored):
+    if final is None:
         return ""
-    if not math.isfinite(tested):
+    scored, tested = final.search_score, number((final.exported or final.metrics).get(plan.objective))
+    if not math.isfinite(tested) or not math.isfinite(scored):
         return f"The run {final.run.path} has no {label(plan.objective)} on a test split to set beside the search's."
     worse = tested - scored if plan.smaller_is_better else scored - tested
+    what = "the exported file of the run" if final.exported else "the run"
     figures = (
-        f"the search scored {show(plan.objective, scored)}, the run that was made of it has "
+        f"the search scored {show(plan.objective, scored)}, {what} that was made of it has "
         f"{show(plan.objective, tested)} on the test split, which decided nothing"
     )
     if worse <= 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuning.books import PAGE, Books
 from tuning.durations import show_seconds
@@ -16,16 +16,19 @@ from zoo.cli.search_state import plain_score
 from zoo.cli.table import aligned
 from zoo.reporting.summary import label
 
+if TYPE_CHECKING:
+    from tuning.final import Final
+
 MOST_ROWS = 12
 
 
-def closing(books: Books, trials: Sequence[Trial], final: Any, seconds: float) -> str:
+def closing(books: Books, trials: Sequence[Trial], final: Final | None, seconds: float) -> str:
     """The summary under a search.
 
     Args:
         books: Of the search.
         trials: All of them.
-        final: The `tuning.final.Final` of the winner; None where there is none.
+        final: What became of the winner; None where nothing has.
         seconds: Of the whole command.
     """
     found, choice = _front(books, trials)
@@ -45,13 +48,12 @@ def closing(books: Books, trials: Sequence[Trial], final: Any, seconds: float) -
     if final is None:
         return "\n".join([*lines, f"next    zoo tune --resume {shlex.quote(str(books.path))}"])
     lines.append(f"run     {final.run.path}")
-    bundle = getattr(final, "bundle", None)
-    if bundle is not None:
-        return "\n".join([*lines, f"bundle  {_path(bundle)}", f"next    zoo verify {shlex.quote(str(_path(bundle)))}"])
+    if final.bundle is not None:
+        return "\n".join([*lines, f"bundle  {final.bundle}", f"next    zoo verify {shlex.quote(str(final.bundle))}"])
     return "\n".join([*lines, f"next    zoo export {shlex.quote(str(final.run.path))} --quantize int8"])
 
 
-def value(books: Books, trials: Sequence[Trial], final: Any) -> dict[str, Any]:
+def value(books: Books, trials: Sequence[Trial], final: Final | None) -> dict[str, Any]:
     """The JSON value of a search; arguments as for `closing`."""
     found, choice = _front(books, trials)
     return {
@@ -112,13 +114,9 @@ def _trial(books: Books, trial: Trial) -> dict[str, Any]:
     }
 
 
-def _figures(final: Any) -> Mapping[str, Any] | None:
-    """What the winner's own training came to."""
+def _figures(final: Final | None) -> Mapping[str, Any] | None:
+    """What the winner's own training came to; the metrics are of the test split."""
     if final is None:
         return None
-    known = ("search_score", "test", "optimism", "bytes", "arena_bytes")
-    return {name: getattr(final, name) for name in known if hasattr(final, name)}
-
-
-def _path(bundle: Any) -> Any:
-    return getattr(bundle, "path", bundle)
+    names = ("search_score", "metrics", "exported", "optimism", "bundle", "notes")
+    return {name: getattr(final, name) for name in names}

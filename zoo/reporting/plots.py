@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -199,14 +200,25 @@ def _short(name: str, limit: int = 18) -> str:
 def save_plot(figure: Any, folder: Path, name: str) -> str:
     """Writes `<name>.png` whole or not at all, and returns the SVG element."""
     folder.mkdir(parents=True, exist_ok=True)
+    with _any_script(), atomic_path(folder / f"{name}.png") as temporary:
+        figure.savefig(temporary, format="png", dpi=120, facecolor="white", metadata={"Software": None})
+    return svg_of(figure, name)
+
+
+def svg_of(figure: Any, name: str) -> str:
+    """The figure as an SVG element of a page; the name is that of no other element there."""
     stream = io.StringIO()
-    with warnings.catch_warnings():
-        # A label in a script that the PNG's font lacks: boxes there, right in the page, which uses the reader's fonts.
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
-        with atomic_path(folder / f"{name}.png") as temporary:
-            figure.savefig(temporary, format="png", dpi=120, facecolor="white", metadata={"Software": None})
+    with _any_script():
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return _inline(stream.getvalue(), name)
+
+
+@contextmanager
+def _any_script() -> Iterator[None]:
+    """A label in a script that the PNG's font lacks: boxes there, right in the page, which uses the reader's fonts."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
+        yield
 
 
 def _inline(text: str, name: str) -> str:

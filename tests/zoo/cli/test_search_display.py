@@ -2,6 +2,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -143,10 +144,11 @@ def test_the_time_left_is_told_from_this_session_and_from_the_budget():
     assert SearchState(replace(plan, max_seconds=None), [], 0.0, 0.0).left(5.0) is None
 
 
-class Final:
-    def __init__(self, path):
-        self.search_score, self.test, self.optimism = 0.95, {"accuracy": 0.93}, 0.02
-        self.run = type("Run", (), {"metrics": {"test": {"accuracy": 0.93}}, "path": path})()
+def final(path, **changes):
+    tested = {"accuracy": 0.93}
+    run = SimpleNamespace(metrics={"test": tested}, path=path)
+    kept = {"search_score": 0.95, "metrics": tested, "exported": {}, "optimism": 0.02, "bundle": None, "notes": ("so",)}
+    return SimpleNamespace(run=run, **{**kept, **changes})
 
 
 def test_the_end_names_the_chosen_its_neighbours_and_the_next_command(books, tmp_path):
@@ -156,7 +158,7 @@ def test_the_end_names_the_chosen_its_neighbours_and_the_next_command(books, tmp
         make(2, score=0.93, figures=Figures(bytes=8000)),
         make(3, "failed", reason="it fell"),
     ]
-    text = closing(books, trials, Final(tmp_path / "a run"), 75.0)
+    text = closing(books, trials, final(tmp_path / "a run"), 75.0)
     lines = text.splitlines()
     assert lines[2].startswith("0000   0.9500")
     assert lines[2].endswith("chosen")
@@ -165,6 +167,9 @@ def test_the_end_names_the_chosen_its_neighbours_and_the_next_command(books, tmp
     assert "Validation was optimistic by 2.00 points" in text
     assert "trials  3 completed, 1 failed, 1 min 15 s" in text
     assert lines[-1] == f"next    zoo export '{tmp_path}/a run' --quantize int8"
+    shipped = closing(books, trials, final(tmp_path, exported={"accuracy": 0.9}, bundle=tmp_path / "int8"), 1.0)
+    assert "Validation was optimistic by 5.00 points" in shipped
+    assert shipped.endswith(f"next    zoo verify {tmp_path}/int8")
     open_end = closing(books, trials, None, 75.0).splitlines()
     assert open_end[-1] == f"next    zoo tune --resume '{books.path}'"
     assert closing(books, trials[3:], None, 1.0).startswith("No trial is completed: 1 failed.")
@@ -172,13 +177,14 @@ def test_the_end_names_the_chosen_its_neighbours_and_the_next_command(books, tmp
 
 def test_the_value_has_the_keys_that_scripts_rely_on(books, tmp_path):
     trials = [make(0, score=0.95), make(1, score=0.94, figures=Figures(bytes=5000)), make(2, "rejected", reason="big")]
-    found = json.loads(to_json(value(books, trials, Final(tmp_path / "a run"))))
+    found = json.loads(to_json(value(books, trials, final(tmp_path / "a run"))))
     assert found["run"] == f"{tmp_path}/a run"
     assert found["best"] == found["chosen"] == "0000"
     assert found["neighbours"] == {"0001": "smaller file"}
     assert found["front"] == ["0000", "0001"]
     assert found["search"] == str(books.path)
-    assert found["figures"] == {"search_score": 0.95, "test": {"accuracy": 0.93}, "optimism": 0.02}
+    assert found["figures"]["search_score"] == 0.95
+    assert found["figures"]["metrics"] == found["metrics"]["test"] == {"accuracy": 0.93}
     assert found["trials"][2]["reason"] == "big"
     assert {"id", "status", "values", "score", "reason", "bytes", "arena_bytes", "path"} <= set(found["trials"][0])
     nothing = json.loads(to_json(value(books, [], None)))
