@@ -112,8 +112,10 @@ class Notes:
 
     def __init__(self) -> None:
         self.events: list[SearchEvent] = []
+        self.threads: set[int] = set()
 
     def __call__(self, event: SearchEvent) -> None:
+        self.threads.add(threading.get_ident())
         self.events.append(event)
 
     def __str__(self) -> str:

@@ -17,6 +17,7 @@ from tests.tuning.distribution_parts import RUNNER, Desk, Notes, make_books, mak
 from tuning.distribution.chief import Chief
 from tuning.distribution.client import Client, Connection
 from tuning.distribution.folder import write_outcome
+from tuning.distribution.mailbox import Mailbox
 from tuning.distribution.running import run_chief
 from tuning.distribution.worker import run_worker
 from tuning.roles import Progress, WorkerChanged
@@ -89,7 +90,9 @@ def test_two_local_workers_share_the_trials_and_take_about_half_the_time(folder)
 
 def test_a_trial_that_kills_its_worker_twice_has_failed_with_the_cause_and_the_search_goes_on(folder):
     books, notes = make_books(folder, seconds=0.0, deadly="0001"), Notes()
-    run_chief(books, Desk(books, 4), workers=1, runner=RUNNER, beat=0.1, listener=notes)
+    box = Mailbox(notes)
+    run_chief(books, Desk(books, 4), workers=1, runner=RUNNER, beat=0.1, listener=box, between=box.empty)
+    assert notes.threads == {threading.get_ident()}, "a listener that draws pages holds up no worker"
     trials = {trial.id: trial for trial in ended(books)}
     assert [trials[f"{index:04}"].status for index in range(4)] == ["completed", "failed", "completed", "completed"]
     assert trials["0001"].attempt == 2

@@ -37,6 +37,7 @@ def run_chief(
     runner: str = RECIPES,
     space: Any = None,
     seconds_left: Callable[[], float | None] = lambda: None,
+    between: Callable[[], None] = lambda: None,
 ) -> None:
     """Deals trials to workers until the search is over.
 
@@ -44,7 +45,7 @@ def run_chief(
         books: Of the search.
         keeper: Who deals.
         address: HOST:PORT for workers elsewhere; the default is for those of this machine.
-        workers: Processes to start here.
+        workers: Processes to start here; may be 0.
         listener: Told what happens, also from other threads.
         on_address: Told the address when workers may come.
         patience: Seconds without a sign of life after which a trial is given to another worker.
@@ -52,6 +53,7 @@ def run_chief(
         runner: What makes their `Runner`, see `tuning.distribution.worker.Job`.
         space: See `Chief`.
         seconds_left: Until the time is over: then the search ends, whether or not a worker is there to be told.
+        between: Called in this thread all the time and at the end, such as `Mailbox.empty`.
 
     Raises:
         UsageError: The address is occupied or not this machine's.
@@ -59,30 +61,26 @@ def run_chief(
         KeyboardInterrupt: Ctrl-C, after every trial was put back; SigtermInterrupt for SIGTERM.
     """
     with DeferredInterrupts() as interrupts, ExitStack() as stack:
+        stack.callback(between)
         chief = stack.enter_context(Chief(keeper, books, address, listener=listener, patience=patience, space=space))
         on_address(chief.address)
-        team = None
-        if workers:
-            nearby = addresses.local(chief.address)
-            team = Supervisor(books.path, nearby, workers, lose=chief.lose, listener=listener, runner=runner, beat=beat)
-            stack.enter_context(team)
+        nearby = addresses.local(chief.address)
+        team = Supervisor(books.path, nearby, workers, lose=chief.lose, listener=listener, runner=runner, beat=beat)
+        stack.enter_context(team)
         try:
             while not (chief.over or (chief.idle and seconds_left() == 0)):
                 interrupts.check()
+                between()
                 chief.watch()
-                if team is not None:
-                    team.watch()
-                    if team.failure is not None and not chief.workers():
-                        raise team.failure
+                team.watch()
+                if team.failure is not None and not chief.workers():
+                    raise team.failure
                 time.sleep(POLL_SECONDS)
         except KeyboardInterrupt as interrupt:
-            if team is not None:
-                team.interrupt(signal.SIGTERM if isinstance(interrupt, SigtermInterrupt) else signal.SIGINT)
+            team.interrupt(signal.SIGTERM if isinstance(interrupt, SigtermInterrupt) else signal.SIGINT)
             chief.dismiss(GRACE_SECONDS)
-            if team is not None:
-                team.wait(LEAVING_SECONDS)
+            team.wait(LEAVING_SECONDS)
             raise
         chief.farewell(FAREWELL_SECONDS)
-        if team is not None:
-            team.wait(LEAVING_SECONDS)
+        team.wait(LEAVING_SECONDS)
     interrupts.hand_on()

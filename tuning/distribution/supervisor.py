@@ -61,7 +61,7 @@ def divide_cores(count: int) -> list[tuple[int, ...]]:
     """
     affinity = getattr(os, "sched_getaffinity", None)
     cores = sorted(affinity(0)) if affinity else list(range(cpu_count()))
-    share = max(1, len(cores) // count)
+    share = max(1, len(cores) // max(1, count))
     return [tuple(cores[(index * share + step) % len(cores)] for step in range(share)) for index in range(count)]
 
 
@@ -71,7 +71,7 @@ class Supervisor:
     Args:
         folder: Of the search.
         address: Of the chief.
-        count: How many.
+        count: How many; may be 0.
         lose: Told a dead worker's name and why it died; the trials that it held.
         listener: Told who died, and what was done.
         runner: See `Job`.

@@ -151,7 +151,14 @@ def _of_file(path: Path) -> ModuleType:
 def main() -> NoReturn:
     """A worker process: a `Job` as its last argument, and a standard input that ends when its parent does."""
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
-    job = Job.from_text(sys.argv[-1])
+    code = _work(Job.from_text(sys.argv[-1]))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # all is written; TensorFlow would take seconds to go, for which the chief would wait
+
+
+def _work(job: Job) -> int:
+    """Does the job; the exit code."""
     make_runner = load(job.runner)
     if not _keep_to(job.cores) and job.runner == RECIPES:
         make_runner = partial(recipe_runner, threads=len(job.cores))
@@ -166,13 +173,13 @@ def main() -> NoReturn:
             patience=job.patience,
         )
     except SigtermInterrupt:
-        sys.exit(TerminatedRunError.exit_code)
+        return TerminatedRunError.exit_code
     except KeyboardInterrupt:
-        sys.exit(InterruptedRunError.exit_code)
+        return InterruptedRunError.exit_code
     except ZooError as error:
         _write(f"zoo: {' '.join(str(error).split())}")
-        sys.exit(error.exit_code)
-    sys.exit(0)
+        return error.exit_code
+    return 0
 
 
 def _end_with_parent() -> None:
