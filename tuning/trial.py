@@ -16,7 +16,7 @@ ENDED: tuple[TrialStatus, ...] = ("completed", "failed", "rejected")
 COSTS: tuple[str, ...] = ("bytes", "arena_bytes", "latency_us", "parameters")
 """What counts against a candidate, by the names of `Figures`; the first that differs decides between equal scores."""
 
-SAME_LATENCY = 1.05
+SAME_LATENCY = 1.1
 """Latencies that lie closer than about this factor count as equal: on a shared machine the order of such is chance."""
 
 

@@ -3,6 +3,7 @@ import io
 import math
 import re
 import xml.etree.ElementTree
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -133,6 +134,7 @@ def test_the_verdict_sets_the_best_beside_the_recipe_as_it_stands(tmp_path):
     assert "no more than chance explains on a validation split of 15 samples" in verdict(books, trials)
     assert "nothing beat the recipe as it stands" in verdict(books, [make(0, score=0.96), better])
     assert verdict(books, [better]).endswith("exported int8 file.")
+    assert "file (1 other scores the same)." in verdict(books, [better, replace(better, id="0002")])
     assert verdict(books, [make(0, "failed")]) == "No trial is completed: 1 failed."
 
 

@@ -222,7 +222,8 @@ def export_command(books: Books, trial: Trial, final: Final | None = None) -> st
     if final is None and not (folder / MANIFEST).is_file():
         return "weights not kept"
     mode = f" --quantize {books.plan.quantize}" if books.plan.quantize else ""
-    return f"zoo export {shlex.quote(str(folder))}{mode}"
+    target = " --target micro" if books.plan.limits.arena is not None else ""
+    return f"zoo export {shlex.quote(str(folder))}{mode}{target}"
 
 
 def _coordinates(found: Found) -> list[str]:
@@ -237,7 +238,10 @@ def _coordinates(found: Found) -> list[str]:
 def _effects(found: Found) -> list[str]:
     if not found.effects or found.running:
         return []
-    rows = [[effect.knob.name, effect.words] for effect in found.effects]
+    said: dict[str, list[str]] = {}
+    for effect in found.effects:
+        said.setdefault(effect.words, []).append(effect.knob.name)
+    rows = [[", ".join(names), words] for words, names in said.items()]
     words = (
         "The other knobs varied at the same time, so this is what went together, not what caused what. Only monotone "
         "trends are looked for; chance is what shuffled scores give as well."

@@ -39,6 +39,9 @@ def verdict(books: Books, trials: Sequence[Trial]) -> str:
     start = f"Best {of} is {best.id}: {score} on the validation split"
     if plan.quantize or plan.limits:
         start += f", answered by its exported {plan.quantize or 'float32'} file"
+    same = sum(trial.score == best.score and not trial.same_as for trial in ranked[1:])
+    if same:
+        start += f" ({same} {'others score' if same > 1 else 'other scores'} the same)"
     if standing is None or standing.score is None:
         return f"{start}."
     as_it_is = f"{standing_words(plan)} (trial {standing.id}, {show(plan.objective, standing.score)})"
@@ -109,7 +112,12 @@ def cost_text(name: str, value: float | None) -> str:
         return NOTHING
     if name in ("bytes", "arena_bytes"):
         return kilobytes(value)
-    return f"{value:,.0f} us" if name == "latency_us" else f"{value:,.0f}"
+    return microseconds(value) if name == "latency_us" else f"{value:,.0f}"
+
+
+def microseconds(value: float) -> str:
+    """A latency for people: "812 us", "2.4 us"."""
+    return f"{value:,.0f} us" if value >= 10 else f"{value:.1f} us"
 
 
 def cost_label(name: str) -> str:
@@ -132,7 +140,7 @@ def limits_text(limits: Limits) -> str:
     named = {
         "file": kilobytes(limits.flash) if limits.flash is not None else "",
         "arena": kilobytes(limits.arena) if limits.arena is not None else "",
-        "latency": f"{limits.latency_us:,.0f} us" if limits.latency_us is not None else "",
+        "latency": microseconds(limits.latency_us) if limits.latency_us is not None else "",
         "MACs": f"{limits.macs:,}" if limits.macs is not None else "",
     }
     return ", ".join(f"{name} {text}" for name, text in named.items() if text)

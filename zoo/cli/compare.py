@@ -81,11 +81,13 @@ def _text(found: Comparison) -> str:
     figures = (f"validation {metric}", "gap", f"test {metric}", "parameters", "epochs", "seconds", "exports")
     head = ("#", "name", "recipe", "data", *figures)
     rows = [_row(found, at, entry) for at, entry in enumerate(found.entries, start=1)]
-    lines = [f"WARNING: {line}" for line in found.warnings]
-    lines += ["", aligned([head, *rows])] if lines else [aligned([head, *rows])]
-    lines += ["", *_knobs(found)]
-    lines += ["", *(f"{at}  {entry.path}" for at, entry in enumerate(found.entries, start=1))]
-    return "\n".join(lines)
+    blocks = [
+        [f"WARNING: {line}" for line in found.warnings],
+        [aligned([head, *rows])],
+        _knobs(found),
+        [f"{at}  {entry.path}" for at, entry in enumerate(found.entries, start=1)],
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
 def _row(found: Comparison, at: int, entry: Entry) -> tuple[str, ...]:
