@@ -20,7 +20,7 @@ from tuning.books import Books
 from tuning.distribution.running import run_chief
 from tuning.distribution.worker import run_worker
 from tuning.plan import Plan
-from tuning.roles import Progress, Runner, SearchEvent, Tell, TrialStoppedError, Wait
+from tuning.roles import Keeper, Progress, Runner, SearchEvent, Tell, TrialStoppedError, Wait
 from tuning.trial import Trial
 
 RUNNER = f"{Path(__file__).resolve()}:make_runner"
@@ -97,7 +97,7 @@ class Sleeper:
             time.sleep(0.02)
             if not tell(Progress(id=trial.id, epoch=1, epochs=2, score=0.1)):
                 raise TrialStoppedError
-        score = 0.1 + trial.values["x"]
+        score = 0.1 + float(trial.values.get("x", 0.5))
         return replace(trial, status="completed", score=score, scores=(score,), reason="", seconds=1 / 3)
 
 
@@ -132,6 +132,15 @@ def wait_for(what: Callable[[], object], seconds: float = 20.0) -> object:
     raise AssertionError(f"nothing after {seconds} s")
 
 
+def make_engine(books: Books) -> Keeper:
+    """The one of real searches, as a chief has it that may find trials with their workers."""
+    from tuning.engine import Engine
+    from tuning.space import Space
+
+    space = Space.from_json(books.plan.names, books.plan.space)
+    return Engine(books, space, 5, lambda _event: None, leave_running=True)
+
+
 def main() -> None:
     job = json.loads(sys.argv[1])
     books = Books.open(Path(job["folder"]))
@@ -140,7 +149,7 @@ def main() -> None:
         return
     run_chief(
         books,
-        Desk(books, job["trials"]),
+        make_engine(books) if job.get("engine") else Desk(books, job["trials"]),
         job.get("address", "127.0.0.1:0"),
         workers=job.get("workers", 0),
         runner=RUNNER,

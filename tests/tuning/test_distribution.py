@@ -14,12 +14,14 @@ import pytest
 
 from tests.tuning import distribution_parts
 from tests.tuning.distribution_parts import RUNNER, Desk, Notes, make_books, make_runner, wait_for
+from tuning.books import Books
 from tuning.distribution.chief import Chief
 from tuning.distribution.client import Client, Connection
 from tuning.distribution.folder import write_outcome
 from tuning.distribution.mailbox import Mailbox
 from tuning.distribution.running import run_chief
 from tuning.distribution.worker import run_worker
+from tuning.planning import Asked, prepare
 from tuning.roles import Progress, WorkerChanged
 from tuning.trial import Trial
 from zoo.errors import ResourceError, UsageError
@@ -304,6 +306,31 @@ def test_what_listens_but_is_no_chief_is_named(folder):
 def test_a_host_without_an_address_is_named():
     with pytest.raises(UsageError, match=r"'no-such-host\.invalid' has no address"):
         connect("no-such-host.invalid:80", "one")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tuner", ["random", "hyperband"])
+def test_the_engine_of_a_search_is_killed_and_goes_on_with_its_worker(folder, tuner):
+    plan = prepare(Asked(names="iris-mlp", tuner=tuner, trials=3), lambda _event: None).plan
+    books = Books.create(folder, replace(plan, given={"seconds": 6.0}))
+    first = start_program(folder=str(folder), engine=True)
+    address = wait_for(lambda: (folder / "address").exists() and (folder / "address").read_text(), seconds=60)
+    workers = [start_program(folder=str(folder), address=address, worker=name) for name in ("far", "lost")]
+    wait_for(lambda: len(worker_pids(folder)) == 2)
+    first.kill()
+    workers[1].kill()
+    first.wait()
+    workers[1].wait()
+    before = {trial.id: trial.proposed for trial in books.trials()[0]}
+    second = start_program(folder=str(folder), engine=True, address=address)
+    assert second.wait(timeout=120) == 0, (folder / "program-chief.log").read_text()
+    assert workers[0].wait(timeout=10) == 0
+    trials = {trial.id: trial for trial in ended(books)}
+    assert sorted(trials) == ["0000", "0001", "0002"]
+    assert {trial.status for trial in trials.values()} == {"completed"}
+    assert {trial.worker for trial in trials.values()} == {"far"}
+    assert sorted(trial.attempt for trial in trials.values()) == [1, 1, 2]
+    assert all(trials[name].proposed == proposed for name, proposed in before.items())
 
 
 @pytest.mark.slow
