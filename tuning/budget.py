@@ -35,7 +35,7 @@ from tuning.plan import Limits
 from tuning.rejection import Rejected, reject, told
 from tuning.trial import Figures
 from zoo.doctor.runtimes import try_out
-from zoo.errors import ModelError, UsageError
+from zoo.errors import ModelError, ResourceError, UsageError
 
 __all__ = ["Device", "Rejected", "parse_limits"]
 
@@ -83,7 +83,8 @@ class Device:
                 "--quantize int8, or leave --max-arena out"
             )
         self._child, self._borrowed = child or Child(ChildLimits(seconds=SECONDS)), child is not None
-        self._known: dict[str, Figures | Rejected] = {}
+        self._fitting: dict[str, Figures] = {}
+        self._refused: dict[str, tuple[str, Figures]] = {}
         self._smallest: int | None = None
 
     def __enter__(self) -> Device:
@@ -122,16 +123,18 @@ class Device:
             ResourceError: Converting it took too much time or memory.
         """
         key = self._key(model, contract, name)
-        found = self._known.get(key) if key else None
-        if found is None:
-            try:
-                found = self._check(model, contract, calibration, name)
-            except Rejected as rejected:
-                found = rejected
+        if key in self._fitting:
+            return self._fitting[key]
+        if key in self._refused:
+            raise Rejected(*self._refused[key])
+        try:
+            found = self._check(model, contract, calibration, name)
+        except Rejected as rejected:
             if key:
-                self._known[key] = found
-        if isinstance(found, Rejected):
-            raise Rejected(found.reason, found.figures)
+                self._refused[key] = (rejected.reason, rejected.figures)
+            raise
+        if key:
+            self._fitting[key] = found
         return found
 
     def answers(
@@ -156,15 +159,14 @@ class Device:
             Rejected: It does not fit after all, or the converter refuses it.
             UsageError, ResourceError: As in `check`.
         """
-        key = self._key(model, contract, name)
-        known = self._known.get(key) if key else None
+        known = self._fitting.get(self._key(model, contract, name))
         figures = _counted(model)
         with _folder() as folder, _refusals(figures):
             source = open_candidate(model, contract, calibration, samples, name=name)
             attempt = convert(source, self.mode, self._child, folder, micro=self._micro, tell=self._tell)
             if attempt.failed:
                 self._tell(f"{source.name} in {self.mode} is far from Keras: {'; '.join(attempt.failed)}")
-            figures = self._measure(source, attempt, figures, known if isinstance(known, Figures) else None)
+            figures = self._measure(source, attempt, figures, known)
         outputs = dict(attempt.outputs)
         return (next(iter(outputs.values())) if source.signature.single else outputs), figures
 
@@ -229,11 +231,11 @@ class Device:
         micro.check_operators(attempt.model, f"{source.name} in {self.mode}")
         return micro.measure_arena(attempt.model).bytes
 
-    def _key(self, model: Any, contract: Mapping[str, Any] | None, name: str) -> str | None:
-        """What the cost of a model depends on, in this mode; None where nobody can tell."""
+    def _key(self, model: Any, contract: Mapping[str, Any] | None, name: str) -> str:
+        """What the cost of a model depends on, in this mode; empty where nobody can tell."""
         shape = architecture(model)
         if shape is None:
-            return None
+            return ""
         beside = json.dumps([contract, name], sort_keys=True)
         return f"{shape} {hashlib.sha256(beside.encode()).hexdigest()}"
 
@@ -244,8 +246,17 @@ def _counted(model: Any) -> Figures:
 
 @contextlib.contextmanager
 def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="zoo-tune-") as folder:
-        yield Path(folder)
+    """An empty folder for the files of one candidate.
+
+    Raises:
+        ResourceError: The disk is full, or cannot be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="zoo-tune-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        where = error.filename or tempfile.gettempdir()
+        raise ResourceError(f"{where} cannot be written or read: {error.strerror or error}; free the disk") from error
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from tuning.architecture import architecture
 from tuning.budget import Device, Rejected, parse_limits
 from tuning.plan import Limits
 from tuning.trial import Figures
+from zoo.builders.build import build as build_from_zoo
 from zoo.errors import ResourceError, UsageError
 
 __all__ = ["child", "keras"]
@@ -156,6 +157,31 @@ def test_layers_named_after_what_they_do_are_not_taken_for_each_other(keras: Any
     assert architecture(named("relu")) != architecture(named("relu", "float16"))
 
 
+@pytest.mark.parametrize(
+    ("family", "shape", "one", "other"),
+    [
+        ("mlp", (4,), {"dropout": 0.1, "l1": 0.01}, {"dropout": 0.4, "l2": 0.02}),
+        ("convnet", (8, 8, 1), {"dropout": 0.1}, {"dropout": 0.4, "l2": 0.02}),
+        ("recurrent", (6, 3), {"recurrent_dropout": 0.1}, {"recurrent_dropout": 0.2, "l1": 0.1}),
+        (
+            "recurrent",
+            (6, 3),
+            {"cell": "gru", "bidirectional": True},
+            {"cell": "gru", "bidirectional": True, "l2": 1.0},
+        ),
+    ],
+)
+def test_the_rates_of_the_zoo_are_no_architecture(
+    keras: Any, family: str, shape: tuple[int, ...], one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    def made(knobs: dict[str, Any]) -> Any:
+        return build_from_zoo(family, input_shape=shape, num_classes=3, **knobs)
+
+    assert architecture(made(one)) == architecture(made(other))
+    assert architecture(made(one)) is not None
+    assert architecture(made(one)) != architecture(made({**one, "activation": "sigmoid"}))
+
+
 def test_models_whose_configuration_does_not_tell_all_have_no_architecture(keras: Any) -> None:
     class Own(keras.layers.Layer):  # type: ignore[misc, name-defined]
         def call(self, x: Any) -> Any:
@@ -228,6 +254,23 @@ def test_weights_beyond_the_limit_are_not_converted_once_something_smaller_is_kn
         with pytest.raises(Rejected, match=r"the weights alone take 11,\d+ bytes .* 3,000 bytes .* are allowed"):
             device.check(build(units=300), CONTRACT, RAW)
     assert (large.value.figures.bytes or 0) > 200 * 36
+
+
+@pytest.mark.parametrize(
+    ("medians", "asked"), [((90.0,), 1), ((150.0, 95.0), 2), ((150.0, 140.0), 2), ((400.0,), 1)], ids=str
+)
+def test_a_time_just_over_the_limit_gets_a_second_look(
+    build: Build, child: Child, monkeypatch: pytest.MonkeyPatch, medians: tuple[float, ...], asked: int
+) -> None:
+    told = list(medians)
+    monkeypatch.setattr("tuning.budget.time_attempt", lambda *given, **options: told.pop(0))
+    with Device(Limits(latency_us=100.0), "float32", child=child) as device:
+        if min(medians) > 100.0:
+            with pytest.raises(Rejected, match=f"one sample takes {min(medians):.0f} us here"):
+                device.check(build(), CONTRACT)
+        else:
+            assert device.check(build(), CONTRACT).latency_us == min(medians)
+    assert len(medians) - len(told) == asked
 
 
 def test_multiplications_that_nobody_can_count_do_not_pass_for_few(keras: Any, child: Child) -> None:
