@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuning.books import TRIALS, Books
@@ -20,7 +22,7 @@ from zoo.settings import quiet_tensorflow
 from zoo.training.events import Message
 
 if TYPE_CHECKING:
-    from tuning.oracles import SearchSpace
+    from tuning.proposals import SearchSpace
 
 MAX_ATTEMPTS = 2
 """Workers that may die with a trial before it counts as failed."""
@@ -135,9 +137,9 @@ class Engine:
 
     def _rebuild(self, say: SearchListener, leave_running: bool) -> None:
         """Makes the state again from the trial files."""
+        self._drop_unborn()
         recorded, damaged = self._books.trials()
-        folders = [folder.name for folder in (self._books.path / TRIALS).glob("[0-9]*") if folder.name.isdigit()]
-        found = replay(self._oracle, self._space, recorded, folders)
+        found = replay(self._oracle, self._space, recorded, [folder.name for folder in self._folders()])
         self._trials, self._events = found.trials, found.events
         for line in damaged:
             say(Message(line, warning=True))
@@ -148,6 +150,15 @@ class Engine:
         if not leave_running:
             for trial in [trial for trial in self.trials if trial.status == "running" and trial.worker]:
                 self._lose(trial, "killed, or out of memory", say)
+
+    def _drop_unborn(self) -> None:
+        """Removes a last folder that a process was killed over before its record was written: nobody ran it."""
+        last = max(self._folders(), key=lambda folder: int(folder.name), default=None)
+        if last is not None and all(entry.name.startswith(".") for entry in last.iterdir()):
+            shutil.rmtree(last)
+
+    def _folders(self) -> list[Path]:
+        return [folder for folder in (self._books.path / TRIALS).glob("[0-9]*") if folder.name.isdigit()]
 
     def _next(self, say: SearchListener) -> Trial | Wait | None:
         """The trial to deal, one that waits for a worker before a new one."""

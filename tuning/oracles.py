@@ -1,7 +1,6 @@
-"""keras-tuner's search algorithms, each held to what our trial files say: nothing printed, nothing written, no chance.
+"""keras-tuner's four search algorithms, each as a function of the trials so far.
 
-`populate_space` is the algorithm; what keras-tuner does around it (its own JSON files, its own stop, its prints) is not
-called. Importing this module imports keras-tuner, and with it TensorFlow.
+Importing this module imports keras-tuner, and with it TensorFlow.
 """
 
 from __future__ import annotations
@@ -9,106 +8,28 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import keras_tuner
 import numpy as np
 from scipy import optimize
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 from tuning.plan import Plan
+from tuning.proposals import HeldOracle, SearchSpace, plain
 from tuning.space import Space
 from tuning.trial import TrialStatus
 from zoo.errors import UsageError
-from zoo.hyperparameters import Value
+
+__all__ = ["HeldOracle", "SearchSpace", "make_oracle"]
 
 MOST_COLLISIONS = 500
 """Draws in a row that were all tried before, after which a space counts as exhausted; keras-tuner gives up at 20, when
 a small space still has a few left."""
 
-SCREENED, DESCENTS = 2000, 5
-"""Points of which a Gaussian process names the most promising, and how many of these it then looks around."""
-
-
-class SearchSpace(Protocol):
-    """What a search asks of a space: `tuning.space.Space`, or one that a caller's build function declares."""
-
-    def hyperparameters(self) -> Any:
-        """A `keras_tuner.HyperParameters`."""
-
-    def decode(self, proposed: Mapping[str, Any]) -> dict[str, Value]:
-        """Knob to value as a person writes it."""
-
-    def default(self) -> dict[str, Any] | None:
-        """The proposal to begin with; None where there is none."""
-
-
-class HeldOracle(keras_tuner.Oracle):  # type: ignore[misc]
-    """What our oracles have in common: proposals and outcomes, one call each.
-
-    Attributes:
-        first: Proposals to begin with, before those of the algorithm.
-        scores: Of completed trials.
-    """
-
-    first: list[dict[str, Any]]
-    scores: list[float]
-    _seed_state: int
-
-    def propose(self, identifier: str) -> dict[str, Any] | Literal["idle", "stopped"]:
-        """What the next trial has; "idle" where that hangs on trials that run, "stopped" where there is no next."""
-        response = self.populate_space(identifier)
-        if response["status"] != "RUNNING":
-            return "idle" if response["status"] == "IDLE" else "stopped"
-        values = {name: _plain(value) for name, value in response["values"].items()}
-        self.register(identifier, values)
-        return values
-
-    def replay(self, identifier: str, proposed: Mapping[str, Any]) -> None:
-        """Goes through the creation of a recorded trial; what was recorded counts, not what would be proposed now."""
-        self.populate_space(identifier)
-        self.register(identifier, dict(proposed))
-
-    def register(self, identifier: str, values: dict[str, Any]) -> None:
-        """Notes a trial that runs."""
-        space = self.hyperparameters.copy()
-        space.values = dict(values)
-        trial = keras_tuner.engine.trial.Trial(hyperparameters=space, trial_id=identifier)
-        self._record_values(trial)
-        self.trials[identifier] = trial
-        self.ongoing_trials[identifier] = trial
-        self.start_order.append(identifier)
-
-    def conclude(self, identifier: str, status: TrialStatus, score: float | None) -> None:
-        """Notes how a trial ended."""
-        trial = self.trials[identifier]
-        self.ongoing_trials.pop(identifier, None)
-        self.end_order.append(identifier)
-        if status == "completed" and score is not None:
-            self.scores.append(score)
-            trial.score, trial.status = score, "COMPLETED"
-        else:
-            trial.status = "FAILED"
-            self.penalise(identifier, status)
-
-    def penalise(self, _identifier: str, _status: TrialStatus) -> None:
-        """What the algorithm learns of a trial without a score: by default nothing."""
-
-    def _worst(self) -> float | None:
-        """The worst score so far."""
-        worst = max if self.objective.direction == "min" else min
-        return worst(self.scores) if self.scores else None
-
-    def _random_values(self) -> dict[str, Any] | None:
-        while self.first:
-            begin = self.first.pop(0)
-            if not self._duplicate(begin):
-                return dict(begin)
-        state = self._seed_state
-        values: dict[str, Any] | None = super()._random_values()
-        if values is None:
-            self._seed_state = state  # how often a worker asked in vain must not change what comes later
-        return values
+SCREENED, DESCENTS, DESCENT_STEPS = 2000, 5, 30
+"""Points of which a Gaussian process names the most promising, how many of these it looks around, and how far."""
 
 
 class RandomOracle(HeldOracle, keras_tuner.oracles.RandomSearchOracle):  # type: ignore[misc]
@@ -150,30 +71,40 @@ class BayesianOracle(HeldOracle, keras_tuner.oracles.BayesianOptimizationOracle)
         """A random candidate at first, later the one of the best expectation; never one that was tried."""
         if self._begins():
             return dict(self._random_populate_space())
-        x, y = self._vectorize_trials()
-        self._fit(x, y)
-        values = self._vector_to_values(self._most_promising())
-        if self._duplicate({name: _plain(value) for name, value in values.items()}):
+        # One thread: the matrices are tiny, and the threads of a trial that trains beside would be waited for.
+        with threadpool_limits(limits=1):
+            self._fit(*self._vectorize_trials())
+            values = self._vector_to_values(self._most_promising())
+        if self._duplicate({name: plain(value) for name, value in values.items()}):
             return dict(self._random_populate_space())
         return {"status": "RUNNING", "values": values}
 
     def _most_promising(self) -> Any:
         """The point of the lowest confidence bound, (dimensions,) in [0, 1].
 
-        keras-tuner descends from 50 points, 3 s of a search's time for each proposal; one pass over many points and a
-        descent from the best of them finds as good a one in a tenth.
+        keras-tuner descends from 50 random points, seconds of a search's time for each proposal; one pass over many
+        points and a descent from the best of them takes a tenth of a second.
         """
         draw = np.random.RandomState((self.seed + len(self.trials)) % 2**32)
         bounds = self._get_hp_bounds()
         points = draw.uniform(bounds[:, 0], bounds[:, 1], size=(SCREENED, len(bounds)))
         starts = points[np.argsort(self._bound(points))[:DESCENTS]]
-        found = [optimize.minimize(lambda point: self._bound(point[None])[0], start, bounds=bounds) for start in starts]
+        found = [
+            optimize.minimize(self._slope, start, jac=True, bounds=bounds, options={"maxiter": DESCENT_STEPS})
+            for start in starts
+        ]
         return min(found, key=lambda result: float(result.fun)).x
 
     def _bound(self, points: Any) -> Any:
         """Lower confidence bound of the score, as something to minimise: (n, dimensions) -> (n,)."""
         mean, deviation = self.gpr.predict(points, return_std=True)
         return mean - self.beta * deviation
+
+    def _slope(self, point: Any) -> tuple[Any, Any]:
+        """The bound at a point and its gradient, of one prediction for all directions."""
+        step = 1e-6
+        here, *there = self._bound(np.vstack([point, point + step * np.eye(len(point))]))
+        return here, (np.array(there) - here) / step
 
     def _fit(self, x: Any, y: Any) -> None:
         self.gpr = self._make_gpr()
@@ -192,7 +123,7 @@ class BayesianOracle(HeldOracle, keras_tuner.oracles.BayesianOptimizationOracle)
 
     def penalise(self, identifier: str, _status: TrialStatus) -> None:
         """A trial without a score counts as the worst so far, so that its region is avoided."""
-        worst = self._worst()
+        worst = self.worst()
         if worst is not None:
             self.trials[identifier].score, self.trials[identifier].status = worst, "COMPLETED"
 
@@ -235,7 +166,7 @@ class HyperbandOracle(HeldOracle, keras_tuner.oracles.HyperbandOracle):  # type:
             first, *later = bracket["rounds"]
             first[:] = [place for place in first if place["id"] != identifier]
             if any(place["id"] == identifier for places in later for place in places):
-                self.trials[identifier].score, self.trials[identifier].status = self._worst(), "COMPLETED"
+                self.trials[identifier].score, self.trials[identifier].status = self.worst(), "COMPLETED"
 
     def _remove_completed_brackets(self) -> None:
         """Brackets whose last round is done; one whose trials still run may yet get a place back."""
@@ -293,8 +224,3 @@ def _first(space: SearchSpace) -> list[dict[str, Any]]:
         return space.defaults()
     default = space.default()
     return [] if default is None else [default]
-
-
-def _plain(value: Any) -> Any:
-    """A numpy number as Python's own."""
-    return value.item() if isinstance(value, np.generic) else value

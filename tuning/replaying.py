@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tuning.trial import Trial
 
 if TYPE_CHECKING:
-    from tuning.oracles import HeldOracle, SearchSpace
+    from tuning.proposals import HeldOracle, SearchSpace
 
 EPOCHS = "tuner/epochs"
 """Hyperband's entry in a proposal: the epochs of this trial."""
