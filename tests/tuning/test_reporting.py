@@ -222,6 +222,8 @@ def test_zero_has_a_place_of_its_own_on_a_logarithmic_axis():
     assert knob.place(0.0) < knob.place(1e-5) < knob.place(1e-3)
     assert "0" in knob.ticks.values()
     assert math.isnan(knob.place(None))
+    narrow = make_knob("units", [11, 17, 23, 40, 56, 70, 89], log=True)
+    assert list(narrow.ticks.values()) == ["20", "30", "50", "70"]
     mixed = make_knob("batch_size", [32, 64, "full"])
     assert not mixed.numeric
     assert sorted(mixed.ticks.values()) == ["32", "64", "full"]

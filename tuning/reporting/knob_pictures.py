@@ -33,12 +33,18 @@ PAPER = "#fefdfc"
 
 
 def coordinates(effects: Sequence[Effect], completed: Sequence[Trial], plan: Plan) -> Any:
-    """One line a trial through its values and its score; the better, the darker and the further in front."""
+    """One line a trial through its values and its score; the better, the darker and the further in front.
+
+    Args:
+        effects: Of the knobs, the strongest first.
+        completed: Trials, the best first.
+        plan: Of the search.
+    """
     import matplotlib as mpl
     from matplotlib.collections import LineCollection
 
     chosen = [effect.knob for effect in effects[:MOST_AXES]]
-    trials = _worst_first(completed, plan)
+    trials = completed[::-1]
     bounds = score_bounds(scores_of(trials), smaller_is_better=plan.smaller_is_better)
     scores = np.clip((scores_of(trials) - bounds[0]) / (bounds[1] - bounds[0]), 0, 1)
     heights = np.column_stack([*(_heights(knob, trials) for knob in chosen), scores])  # (trials, axes)
@@ -61,11 +67,6 @@ def coordinates(effects: Sequence[Effect], completed: Sequence[Trial], plan: Pla
     axis.tick_params(length=0)
     axis.spines[["left", "bottom"]].set_visible(False)
     return figure
-
-
-def _worst_first(completed: Sequence[Trial], plan: Plan) -> list[Trial]:
-    sign = -1 if plan.smaller_is_better else 1
-    return sorted(completed, key=lambda trial: sign * (trial.score or 0.0))
 
 
 def _span(knob: Knob, trials: Sequence[Trial]) -> tuple[float, float]:

@@ -95,9 +95,9 @@ def _log_ticks(numbers: Sequence[float], positive: Sequence[float], off: float) 
 
 
 def _decades(low: float, high: float) -> list[float]:
-    """Powers of ten between two numbers, or steps of 1, 2, 5 where those are few; the ends where even those are."""
+    """Powers of ten between two numbers, or steps between those where they are few; the ends where even those are."""
     exponents = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
-    for steps in ((1,), (1, 3), (1, 2, 5)):
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 5, 7)):
         found = [step * 10.0**power for power in exponents for step in steps]
         inside = [value for value in found if low * 0.999 <= value <= high * 1.001]
         if len(inside) >= 3:

@@ -147,7 +147,8 @@ def _name_points(axis: Any, name: str, choice: Choice) -> None:
             continue
         at = (cost / _unit(name), trial.score)
         axis.scatter(*at, s=70, facecolors="none", edgecolors=colour, linewidths=1.8, label=words or None, zorder=4)
-        axis.annotate(trial.id, at, xytext=(5, -11), textcoords="offset points", fontsize=8, annotation_clip=True)
+        side, away = ("left", 6) if words else ("right", -6)  # neighbours are cheaper: left of the chosen one
+        axis.annotate(trial.id, at, xytext=(away, -11), textcoords="offset points", ha=side, fontsize=8)
 
 
 def _costs(name: str, trials: Sequence[Trial]) -> np.ndarray:
