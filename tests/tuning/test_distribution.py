@@ -144,7 +144,7 @@ def test_ctrl_c_reaches_every_worker_once_and_hands_the_trials_back(folder):
 
 
 def test_a_chief_that_is_killed_and_started_again_takes_the_trial_of_a_worker_that_went_on(folder):
-    books = make_books(folder, seconds=1.5)
+    books = make_books(folder, seconds=1.0)
     first = start_program(folder=str(folder), trials=2, workers=0)
     address = wait_for(lambda: (folder / "address").exists() and (folder / "address").read_text())
     worker = start_program(folder=str(folder), address=address, worker="far")
