@@ -1,7 +1,5 @@
 """A training of a search's candidate: the numbers of `zoo train`, and nothing on disk."""
 
-import os
-
 import numpy as np
 import pytest
 
@@ -78,7 +76,7 @@ def test_a_model_that_was_built_for_a_look_is_the_one_that_is_trained():
 def test_nothing_is_written_and_the_test_split_is_not_looked_at(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert fitted("wine-mlp", epochs=1).done == 1
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_whoever_looks_at_a_withheld_test_split_fails():
