@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from tuning.trial import Trial
-from zoo.training.events import Message
+from zoo.training.events import EpochDone, Event, Message, Started, log
 
 Wait = Literal["wait"]
 
@@ -68,6 +68,18 @@ class WorkerChanged:
 
 SearchEvent = Message | TrialStarted | TrialMoved | TrialEnded | WorkerChanged
 SearchListener = Callable[[SearchEvent], None]
+
+
+def listen(event: SearchEvent | Event) -> None:
+    """The listener of a notebook: messages, and what became of each trial, go to the logger "zoo"."""
+    if isinstance(event, TrialEnded):
+        trial = event.trial
+        result = f"scored {trial.score:.6g}" if trial.score is not None else f"{trial.status}: {trial.reason}"
+        log(Message(f"trial {trial.id} {result} {dict(trial.values)}"))
+    elif isinstance(event, (Message, Started, EpochDone)):
+        log(event)
+
+
 Tell = Callable[[Progress], bool]
 """Reports progress; False asks to stop: the trial's time is over, or it was given to another."""
 

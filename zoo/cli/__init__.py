@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "verify": "zoo.cli.verify",
     "bench": "zoo.cli.bench",
     "study": "zoo.cli.study",
+    "tune": "zoo.cli.tune",
     "run": "zoo.cli.run",
     "report": "zoo.cli.report",
     "compare": "zoo.cli.compare",
