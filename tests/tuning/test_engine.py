@@ -178,7 +178,7 @@ def test_several_workers_try_the_same_candidates_as_one(tmp_path, tuner):
 
     class Slow(Formula):
         def run(self, trial, tell):
-            time.sleep(0.002 * (hash(trial.id) % 5))
+            time.sleep(0.002 * (int(trial.id) * 7 % 5))
             return super().run(trial, tell)
 
     runner = Slow(reject=lambda trial: trial.values["units"] == 9)
@@ -340,11 +340,11 @@ class Killed(BaseException):
 @pytest.mark.parametrize("tuner", ["random", "hyperband", "grid"])
 def test_a_search_that_is_killed_at_any_write_goes_on_as_if_it_had_not_been(tmp_path, tuner, monkeypatch):
     runner = Formula(fail=lambda t: t.id == "0002", reject=lambda t: t.id in ("0001", "0004"))
-    whole = search(tmp_path / "whole", tuner, 7, runner)
+    whole = search(tmp_path / "whole", tuner, 5, runner)
     expected = told(whole.trials)
     write = books_module.write_json
     for kill_at in range(1, 3 * len(expected)):
-        books = begin(tmp_path / f"killed {kill_at}", tuner, 7)
+        books = begin(tmp_path / f"killed {kill_at}", tuner, 5)
         left = [kill_at]
 
         def failing(path, content, left=left):
@@ -406,7 +406,7 @@ def test_kill_9_loses_at_most_the_trial_in_flight(tmp_path):
     runner = Formula()
     engine = engine_of(books)
     work(engine, runner, "w")
-    assert told(engine.trials) == expected
+    assert told(engine.trials) == expected, "nothing that ended is lost, and what follows is the same"
     assert len(runner.ran) == 20 - sum(trial.status != "running" for trial in before)
 
 
@@ -434,7 +434,7 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("tuner", ["random", "grid", "hyperband"])
 def test_a_damaged_record_is_reported_and_its_trial_run_again(tmp_path, tuner, damage):
-    for place in range(8):
+    for place in (0, 3, 6, 7):
         books = begin(tmp_path / f"s{place}", tuner, 8)
         work(engine_of(books), Formula(), "w")
         before = books.trials()[0]
