@@ -18,17 +18,18 @@ PENALTY_DECADES = 1e-4
 GRAMMAR = "KEY=a,b,c or KEY=low:high, with :log, :linear or a step after it"
 
 
-def declared_range(knob: Hyperparameter, own: Mapping[str, Value]) -> Dimension | None:
+def declared_range(knob: Hyperparameter, own: Mapping[str, Value], *, named: bool = False) -> Dimension | None:
     """What the declaration says of a search, widened to the recipes' own values; None where it says nothing.
 
     Args:
         knob: Any.
         own: Recipe to its value of the knob.
+        named: A user asks for the knob: a flag or choice that is usually not searched is, over all that it may be.
     """
     if knob.type == "bool":
-        return _listed(knob, (False, True), own)
+        return _listed(knob, (False, True), own) if named or len(knob.search) != 1 else None
     if knob.type == "choice":
-        options = knob.search or knob.choices
+        options = knob.choices if named and len(knob.search) == 1 else knob.search or knob.choices
         return _listed(knob, (*options, *own.values()), own) if len(set(options)) > 1 else None
     if len(set(knob.search)) < 2:
         return None

@@ -126,7 +126,7 @@ class Wishes:
         named = knob.name in self.ranges
         if not named and (not usual or not self.everything or knob.name in self.given):
             return None
-        found = declared_range(knob, own)
+        found = declared_range(knob, own, named=named)
         if found is None and named:
             raise UsageError(f"--space {knob.name}: {knob.name} declares no range for searches; give it, {GRAMMAR}")
         return found

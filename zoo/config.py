@@ -90,7 +90,11 @@ class TrainingConfig:
     )
     optimizer: str = knob_field(
         choice(
-            "optimizer", "adam", "how gradients become steps", tuple(OPTIMIZER_RATES), search=("adam", "adamw", "sgd")
+            "optimizer",
+            "adam",
+            "how gradients become steps",
+            tuple(OPTIMIZER_RATES),
+            search=("adam", "adamw", "nesterov"),
         )
     )
     learning_rate: float | str = knob_field(

@@ -28,7 +28,8 @@ class Hyperparameter:
         log: A search samples it on a logarithmic scale.
         choices: All values of a choice.
         words: Values outside the range that are allowed by name, such as "full" for a batch size.
-        search: Range or choices of a search where they are narrower than what is allowed: (low, high) or choices.
+        search: Usual range or choices of a search: (low, high) or choices. A number without it, and anything with a
+            single value, is searched only where a user names it.
     """
 
     name: str
@@ -122,9 +123,9 @@ def choice(name: str, default: str, help: str, choices: tuple[str, ...], **kwarg
     return Hyperparameter(name=name, type="choice", default=default, help=help, choices=choices, **kwargs)
 
 
-def flag(name: str, default: bool, help: str) -> Hyperparameter:
+def flag(name: str, default: bool, help: str, **kwargs: Any) -> Hyperparameter:
     """Declares a yes or no."""
-    return Hyperparameter(name=name, type="bool", default=default, help=help)
+    return Hyperparameter(name=name, type="bool", default=default, help=help, **kwargs)
 
 
 def text(name: str, help: str, default: str = "") -> Hyperparameter:
@@ -175,10 +176,8 @@ def resolve(declared: Iterable[Hyperparameter], given: Mapping[str, object], own
 
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "gelu", "elu", "selu", "silu", "leaky_relu", "softplus", "linear")
 
-ACTIVATION = choice(
-    "activation", "relu", "activation of the hidden layers", ACTIVATIONS, search=("relu", "tanh", "gelu")
-)
+ACTIVATION = choice("activation", "relu", "activation of the hidden layers", ACTIVATIONS, search=("relu",))
 DROPOUT = real("dropout", 0.0, "fraction of units dropped while training", low=0.0, high=0.95, search=(0.0, 0.6))
-_PENALTY = {"low": 0.0, "high": 10.0, "log": True, "search": (1e-6, 1e-2)}
-L1 = real("l1", 0.0, "L1 penalty on the weights (drives weights to zero)", **_PENALTY)
-L2 = real("l2", 0.0, "L2 penalty on the weights (keeps weights small)", **_PENALTY)
+_PENALTY = {"low": 0.0, "high": 10.0, "log": True}
+L1 = real("l1", 0.0, "L1 penalty on the weights (drives weights to zero)", search=(1e-7, 1e-4), **_PENALTY)
+L2 = real("l2", 0.0, "L2 penalty on the weights (keeps weights small)", search=(1e-6, 1e-3), **_PENALTY)

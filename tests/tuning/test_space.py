@@ -36,12 +36,12 @@ def test_the_usual_space_of_a_recipe():
     lines = make_space(["mnist-cnn"], [], {}).describe()
     assert "filters  4 to 64, log" in lines
     assert "dropout  0 to 0.6" in lines
-    assert "l2  0, or 1e-06 to 0.01, log" in lines
-    assert "batch_norm  false, true" in lines
+    assert "l2  0, or 1e-06 to 0.001, log" in lines
+    assert not [line for line in lines if line.startswith(("batch_norm", "activation", "kernel"))]
     assert "batch_size  32, 64, 128, 256" in lines
     assert "schedule  constant, cosine, onecycle" in lines
     assert "learning_rate  0.0001 to 0.01, log where optimizer is adam or adamw" in lines
-    assert "learning_rate  0.005 to 0.5, log where optimizer is sgd" in lines
+    assert "learning_rate  0.005 to 0.5, log where optimizer is nesterov" in lines
 
 
 def test_the_cell_of_a_recurrent_recipe_is_searched_and_its_one_activation_is_not():
@@ -82,7 +82,7 @@ def test_the_learning_rate_follows_the_optimizer():
     space = make_space(["iris-mlp"], [], {})
     for proposed in sampled(space):
         values = space.decode(proposed)
-        usual = 0.05 if values["optimizer"] == "sgd" else 0.001
+        usual = 0.05 if values["optimizer"] == "nesterov" else 0.001
         assert usual / 10.001 <= values["learning_rate"] <= usual * 10.001
 
 
