@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tuning.books import TRIAL, Books
 from tuning.trial import Trial
+from zoo.builders import get_builder
 from zoo.config import RunConfig
 from zoo.data.dataset import Dataset
 from zoo.runs import MANIFEST, file_checksums, write_json
@@ -25,9 +26,13 @@ def keep(books: Books, trial: Trial, config: RunConfig, dataset: Dataset, fitted
         dataset: Without its test split; nothing is said of that.
         fitted: Of that configuration.
     """
+    from zoo.training.assembly import build_model
+
     folder = books.folder(trial)
     describe_run(folder, config, dataset)
-    save_model(fitted.model, folder)
+    model = build_model(config, get_builder(config.builder), dataset, precision="float32")
+    model.set_weights(fitted.model.get_weights())  # the trained one would take its optimizer along
+    save_model(model, folder)
     manifest = replace(
         new_manifest(config, dataset),
         status="finished",

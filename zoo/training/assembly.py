@@ -86,7 +86,7 @@ def assemble(
         metrics=list(metrics),
         steps_per_execution=min(STEPS_PER_CALL, steps),
     )
-    model.optimizer.build(model.trainable_variables)  # or Keras traces the training step a second time
+    model.optimizer.build(model.trainable_variables)  # or the training step is traced a second time
     order = EpochOrder(seed=training.seed, samples=count)
     weights = _weights(training, data.dataset)
     loop = EpochEnd(

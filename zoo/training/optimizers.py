@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from zoo.config import TrainingConfig
 
@@ -70,7 +71,12 @@ def optimizer(config: TrainingConfig, steps_per_epoch: int) -> Any:
         "rmsprop": lambda: keras.optimizers.RMSprop(rate),
         "adagrad": lambda: keras.optimizers.Adagrad(rate),
     }
-    return makers[config.optimizer]()
+    made = makers[config.optimizer]()
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        # Keras 3.15 sums the gradients of one replica by a function that TensorFlow 2.21 registers for good, with it
+        # the graph of every training: megabytes each.
+        made._all_reduce_sum_gradients = lambda gradients: gradients
+    return made
 
 
 def loss_function(name: str) -> Any:
