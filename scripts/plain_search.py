@@ -21,7 +21,7 @@ from zoo import data as zoo_data
 def build(hp: keras_tuner.HyperParameters) -> keras.Model:
     """mnist-cnn in plain Keras."""
     layers = keras.layers
-    filters = hp.Int("filters", 8, 24)
+    filters = 16
     penalty = keras.regularizers.L2(hp.Float("l2", 1e-7, 1e-4, sampling="log"))
     model = keras.Sequential([keras.Input((28, 28, 1)), layers.Rescaling(1 / 255)])
     for index, (width, kernel, stride) in enumerate(((filters, 5, 2), (2 * filters, 3, 1), (4 * filters, 3, 1))):

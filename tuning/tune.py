@@ -10,6 +10,7 @@ from typing import Any
 from tuning.books import Books
 from tuning.conducting import Staff, conduct
 from tuning.final import retrain
+from tuning.plan import Plan
 from tuning.planning import Asked, Prepared, prepare, prepare_again
 from tuning.reporting.page import write_page
 from tuning.result import Search
@@ -141,8 +142,12 @@ def _work_for(address: str, folder: Path | None, name: str, on_event: TuneListen
 def _begun(asked: Asked, out: Path, on_event: TuneListener) -> tuple[Books, Prepared]:
     """A new search and its folder."""
     prepared = prepare(asked, on_event)
-    name = safe_name("-".join(["tune", *(Path(entry).stem.replace(":", "-") for entry in prepared.plan.names)]))
-    return Books.create(out.absolute() / name / stamp(), prepared.plan), prepared
+    return Books.create(out.absolute() / search_name(prepared.plan) / stamp(), prepared.plan), prepared
+
+
+def search_name(plan: Plan) -> str:
+    """The folder of all searches over these names."""
+    return safe_name("-".join(["tune", *(Path(name).stem.replace(":", "-") for name in plan.names)]))
 
 
 def _resumed(folder: Path, asked: Asked, on_event: TuneListener) -> tuple[Books, Prepared]:

@@ -1,4 +1,4 @@
-"""What a TOML file asks for after the training: the tables `[export]` and `[require]`."""
+"""What a TOML file asks for besides the training: the tables `[tune]`, `[export]` and `[require]`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,23 @@ from zoo.errors import UsageError
 from zoo.metrics import ERRORS
 from zoo.registry import suggest
 
-TABLES = ("export", "require")
+TABLES = ("tune", "export", "require")
+TUNE_KEYS = (
+    "space",
+    "tuner",
+    "trials",
+    "max_time",
+    "objective",
+    "repeats",
+    "quantize",
+    "max_flash",
+    "max_arena",
+    "max_latency",
+    "max_macs",
+    "keep",
+    "workers",
+)
+"""Options of `zoo tune`; their values are checked there."""
 EXPORT_KEYS = ("formats", "quantize", "max_drop")
 EXTRAS = ("streaming", "micro")
 """What may follow a format and its mode, in this order."""
@@ -66,28 +82,34 @@ class Requirement:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """Exports and gates of a TOML file, in its order."""
+    """Search, exports and gates of a TOML file, in its order.
 
+    Attributes:
+        tune: Options of `zoo tune`; None where there is no search.
+    """
+
+    tune: Mapping[str, Any] | None = None
     exports: tuple[ExportWish, ...] = ()
     requirements: tuple[Requirement, ...] = ()
 
 
 def read_deployment(path: Path, content: Mapping[str, Any]) -> Deployment:
-    """The tables of a parsed TOML file; both may be absent.
+    """The tables of a parsed TOML file; all may be absent.
 
     Args:
         path: Of the file, for messages.
-        content: All of the file, or the two tables.
+        content: All of the file, or these tables.
 
     Raises:
         UsageError: An unknown key or a value that is not allowed, each named with the file.
     """
-    export, require = (_table(path, content, name) for name in TABLES)
+    tune, export, require = (_table(path, content, name) for name in TABLES)
+    _check_keys(path, "tune", tune, TUNE_KEYS)
     _check_keys(path, "export", export, EXPORT_KEYS)
     _check_keys(path, "require", require, REQUIRE_KEYS)
     exports = _exports(path, export) if "export" in content else ()
     requirements = tuple(_requirement(path, key, value) for key, value in require.items())
-    return Deployment(exports=exports, requirements=requirements)
+    return Deployment(tune=tune if "tune" in content else None, exports=exports, requirements=requirements)
 
 
 def _table(path: Path, content: Mapping[str, Any], name: str) -> Mapping[str, Any]:

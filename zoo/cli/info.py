@@ -90,6 +90,7 @@ def _file(name: str) -> dict[str, Any]:
         "hyperparameters": _knobs(card.hyperparameters, config.hyperparameters),
         "training": _knobs(TRAINING, asdict(config.training)),
         "splits": _knobs(DATA, asdict(config.data)),
+        "tune": deployment.tune,
         "exports": [wish.name for wish in deployment.exports],
         "require": {requirement.key: requirement.limit for requirement in deployment.requirements},
     }
@@ -132,6 +133,18 @@ def _knobs(declared: Iterable[Hyperparameter], values: Mapping[str, Any]) -> lis
     ]
 
 
+def _asked(value: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a TOML file asks for besides the training."""
+    facts = []
+    if value.get("tune"):
+        facts.append(("searches", ", ".join(f"{key} {option}" for key, option in value["tune"].items())))
+    if value.get("exports"):
+        facts.append(("exports", ", ".join(value["exports"])))
+    if value.get("require"):
+        facts.append(("requires", ", ".join(f"{key} {limit:g}" for key, limit in value["require"].items())))
+    return facts
+
+
 def _page(value: Mapping[str, Any]) -> str:
     lines = [f"{value['name']}: {value.get('summary') or value['architecture']}", ""]
     plain = ("family", "task", "builder", "recipe", "dataset", "architecture")
@@ -143,10 +156,7 @@ def _page(value: Mapping[str, Any]) -> str:
     if "data" in value:
         data = value["data"]
         facts += [("data", f"{data['samples']:,} samples, {data['source']}"), ("licence", data["licence"])]
-    if value.get("exports"):
-        facts.append(("exports", ", ".join(value["exports"])))
-    if value.get("require"):
-        facts.append(("requires", ", ".join(f"{key} {limit:g}" for key, limit in value["require"].items())))
+    facts += _asked(value)
     measured = value.get("measured")
     if measured:
         figures = ", ".join(f"{name} {figure:.4f}" for name, figure in measured["metrics"].items())

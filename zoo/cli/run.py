@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 )
 @json_option
 def command(file: Path, force: bool, out: Path, as_json: bool) -> None:
-    """Check the data, train, export, verify and measure as FILE.toml says; skip what is unchanged.
+    """Check the data, train or tune, export, verify and measure as FILE.toml says; skip what is unchanged.
 
-    The file is one that zoo train takes, with a table [export] (formats = ["tflite-int8", "saved_model"], quantize =
-    ["int8"], max_drop = 1.0) and a table [require] (accuracy = 0.95, max_bytes = "64k"). A training is repeated when
-    its configuration, its data or the versions have changed, a bundle when its model or its options have. Exit code 7
-    where a bundle is not as good as its model, or a requirement is missed on the test split; all of them are named.
+    The file is one that zoo train takes, with a table [tune] (trials = 20, space = ["units=8:64"] and other options of
+    zoo tune; the winner is then what is exported), a table [export] (formats = ["tflite-int8", "saved_model"],
+    quantize = ["int8"], max_drop = 1.0) and a table [require] (accuracy = 0.95, max_bytes = "64k"). A training is
+    repeated when its configuration, its data or the versions have changed, a search when its plan has, a bundle when
+    its model or its options have. Exit code 7 where a bundle is not as good as its model, or a requirement is missed on
+    the test split; all of them are named.
 
     \b
     Example:
@@ -81,7 +83,7 @@ def _text(outcome: Outcome) -> str:
     rows = [("ARTEFACT", f"TEST {metric.upper()}", "BYTES", "AGREEMENT", "VERIFIED", "STATE")]
     kept = {True: "unchanged", False: "new"}
     test = show(metric, manifest.metrics["test"].get(metric))
-    rows.append((manifest.name, test, "", "", "", kept["train" in outcome.skipped]))
+    rows.append((manifest.name, test, "", "", "", kept["train" in outcome.skipped or "tune" in outcome.skipped]))
     for bundle in outcome.bundles:
         agreement = show("accuracy", number(bundle.parity.get("agreement")))
         size = "" if bundle.bytes is None else f"{bundle.bytes:,}"

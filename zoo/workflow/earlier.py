@@ -42,7 +42,7 @@ def find_earlier(root: Path, config: RunConfig, dataset: Dataset) -> tuple[Run |
             same = same and run.manifest.data.get("sha256") == dataset.identity.sha256
             if not same or run.manifest.versions != made_with:
                 continue
-            if run.manifest.status == "finished" and _is_whole(run):
+            if run.manifest.status == "finished" and is_whole(run):
                 return run, True
             if run.manifest.status in ("running", "interrupted") and unfinished is None:
                 checkpoints.load(run.path)
@@ -50,7 +50,7 @@ def find_earlier(root: Path, config: RunConfig, dataset: Dataset) -> tuple[Run |
     return unfinished, False
 
 
-def _is_whole(run: Run) -> bool:
+def is_whole(run: Run) -> bool:
     """Whether what exports are made from is as it was written."""
     files = run.manifest.files
     samples = (name for name in files if name.startswith(f"{runs.SAMPLES}/"))

@@ -1,4 +1,4 @@
-"""`zoo run`: data, training, exports, verification and gates of one TOML file; what is unchanged is skipped."""
+"""`zoo run`: data, training or search, exports, verification, gates of a TOML file; what is unchanged is skipped."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ from zoo.training.events import Listener, Message, log
 from zoo.training.trainer import load_data, resolve, train_on
 from zoo.workflow.earlier import find_bundle, find_earlier, record_bundle
 from zoo.workflow.outcome import BundleOutcome, Outcome, check_gates
+from zoo.workflow.searching import tuned
 
 
 def run(file: Path | str, *, out: Path | str = "runs", force: bool = False, on_event: Listener = log) -> Outcome:
@@ -45,8 +46,9 @@ def run(file: Path | str, *, out: Path | str = "runs", force: bool = False, on_e
     bundle is taken over that was made from that very model with the same options and is whole.
 
     Args:
-        file: A TOML file as `zoo train` takes it, with the tables `[export]` (`formats`, `quantize`, `max_drop`) and
-            `[require]` (metrics on the test split, `max_bytes`) where they are wanted.
+        file: A TOML file as `zoo train` takes it, with the tables `[tune]` (options of `zoo tune`, whose winner is the
+            run), `[export]` (`formats`, `quantize`, `max_drop`) and `[require]` (metrics on the test split,
+            `max_bytes`) where they are wanted.
         out: Folder of all runs.
         force: Does everything anew.
         on_event: Called with each event of `zoo.training.events`.
@@ -127,7 +129,7 @@ def _carry_out(work: _Work, began: float) -> Outcome:
     bundles = _export(work, trained, dataset)
     if any(not bundle.kept for bundle in bundles):
         write_report(trained)
-    skipped = ["train"] if kept else []
+    skipped = [] if not kept else ["tune" if work.deployment.tune is not None else "train"]
     skipped += [f"export {bundle.name}" for bundle in bundles if bundle.kept]
     return Outcome(
         run=trained,
@@ -140,6 +142,8 @@ def _carry_out(work: _Work, began: float) -> Outcome:
 
 def _train(work: _Work, dataset: Dataset, began: float) -> tuple[Run, bool]:
     """The finished run, and whether it was there already."""
+    if work.deployment.tune is not None:
+        return tuned(work.path, work.deployment.tune, root=work.root, force=work.force, listener=work.listener)
     config = resolve(work.config, dataset, None, work.listener)
     earlier, finished = (None, False) if work.force else find_earlier(work.root, config, dataset)
     if earlier is not None and finished:

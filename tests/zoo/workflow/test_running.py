@@ -255,3 +255,48 @@ def test_a_run_that_lost_the_samples_its_exports_are_judged_on_is_no_earlier_run
     first = project.run()
     (first.run.path / "samples" / "validation.npz").unlink()
     assert project.run().run.path != first.run.path
+
+
+TUNE = """
+[tune]
+trials = 3
+space = ["units=2,4,8"]
+tuner = "grid"
+[export]
+formats = ["tflite-float32"]
+"""
+
+
+def test_a_file_with_a_search_exports_its_winner_and_does_not_search_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr("tuning.conducting.write_page", lambda *_: None)
+    monkeypatch.setattr("tuning.tune.write_page", lambda *_: None)
+    write_points(tmp_path)
+    write_recipe(tmp_path, more=TUNE)
+    first = run(tmp_path / "points.toml", out=tmp_path / "runs")
+    assert first.run.path.parent.name == "points-tuned"
+    assert first.run.manifest.metrics["test"]["accuracy"] > 0.5
+    assert [(bundle.name, bundle.problem) for bundle in first.bundles] == [("tflite-float32", "")]
+    again = run(tmp_path / "points.toml", out=tmp_path / "runs")
+    assert again.run.path == first.run.path
+    assert again.skipped == ("tune", "export tflite-float32")
+    (search,) = (tmp_path / "runs" / "tune-points").glob("*/search.json")
+    assert json.loads(search.read_text())["status"] == "finished"
+    write_recipe(tmp_path, more=TUNE.replace("2,4,8", "2,4,6"))
+    other = run(tmp_path / "points.toml", out=tmp_path / "runs")
+    assert other.run.path != first.run.path
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("trails = 3", "did you mean trials"),
+        ("trials = 0", r"points.toml: \[tune\] trials = 0 is not allowed"),
+        ('space = ["unit=1,2"]', "did you mean units"),
+        ('tuner = "best"', "tuner 'best' is unknown"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused_with_the_file(tmp_path, table, words):
+    write_points(tmp_path)
+    write_recipe(tmp_path, more=f"[tune]\n{table}\n")
+    with pytest.raises(UsageError, match=words):
+        run(tmp_path / "points.toml", out=tmp_path / "runs")
