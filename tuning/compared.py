@@ -11,7 +11,7 @@ from typing import Any, Literal
 from tuning.books import SEARCH, TRIAL, TRIALS, Books
 from tuning.trial import Trial
 from zoo.errors import DataError
-from zoo.metrics import PRIMARY
+from zoo.metrics import ERRORS, PRIMARY
 from zoo.reporting.content import Export, read_exports
 from zoo.reporting.summary import number, primary_metric
 from zoo.runs import CONFIG, EXPORT, MANIFEST, Manifest, Run, find_run, read_manifest
@@ -26,7 +26,8 @@ class Entry:
         id: The folder's name.
         recipe: Empty where there is none.
         data: As `Manifest.data`; of a trial without weights the name and the checksum alone.
-        primary: The metric that decides.
+        primary: The metric that decides, without the prefix "val_".
+        smaller_is_better: Its direction.
         metrics: Split to metric to value; a trial has no test split.
         exports: Of the folder's `export/`; of a trial also the candidate's own figures.
         knobs: Every setting of `config.toml`; of a trial without it those that were searched or given.
@@ -42,6 +43,7 @@ class Entry:
     builder: str
     data: Mapping[str, Any]
     primary: str
+    smaller_is_better: bool
     metrics: Mapping[str, Mapping[str, float]]
     parameters: int | None
     epochs: int
@@ -98,6 +100,7 @@ def _of_search(path: Path, top: int) -> tuple[list[Entry], list[str]]:
 def _of_run(run: Run) -> Entry:
     manifest = run.manifest
     knobs, _ = _settings(run.path)
+    primary = primary_metric(manifest) or _primary(manifest.metrics.get("validation") or {})
     return Entry(
         name=manifest.name,
         id=run.path.name,
@@ -107,7 +110,8 @@ def _of_run(run: Run) -> Entry:
         recipe=manifest.recipe or "",
         builder=manifest.builder,
         data=manifest.data,
-        primary=primary_metric(manifest) or _primary(manifest.metrics.get("validation") or {}),
+        primary=primary,
+        smaller_is_better=primary in ERRORS,
         metrics={split: manifest.metrics.get(split) or {} for split in ("train", "validation", "test")},
         parameters=manifest.parameters,
         epochs=int(manifest.epochs.get("done", 0)),
@@ -123,6 +127,7 @@ def _of_trial(books: Books, trial: Trial) -> Entry:
     knobs, top = _settings(folder)
     kept: Manifest | None = read_manifest(folder / MANIFEST) if (folder / MANIFEST).is_file() else None
     dataset = plan.data or top.get("dataset") or "the recipe's own"
+    objective = plain_metric(plan.objective)
     return Entry(
         name=books.path.name,
         id=trial.id,
@@ -132,12 +137,13 @@ def _of_trial(books: Books, trial: Trial) -> Entry:
         recipe=str(trial.values.get("recipe", plan.names[0])),
         builder=str(top.get("builder", "")),
         data=kept.data if kept and kept.data else {"name": str(dataset), "sha256": plan.sha256},
-        primary=plan.objective,
+        primary=objective,
+        smaller_is_better=plan.smaller_is_better,
         metrics=trial.metrics,
         parameters=trial.figures.parameters,
         epochs=trial.done,
         seconds=trial.seconds,
-        exports=(*_candidate(plan.quantize, plan.objective, trial), *read_exports(folder / EXPORT)),
+        exports=(*_candidate(plan.quantize, objective, trial), *read_exports(folder / EXPORT)),
         knobs=knobs or {**plan.given, **trial.values},
         whole=bool(knobs),
     )
@@ -169,6 +175,11 @@ def _settings(folder: Path) -> tuple[dict[str, Any], Mapping[str, Any]]:
 def _primary(measured: Mapping[str, Any]) -> str:
     """The metric that decides, told from what was measured on the validation split."""
     return next((name for name in (PRIMARY["regression"], *PRIMARY.values()) if name in measured), "loss")
+
+
+def plain_metric(name: str) -> str:
+    """A metric's name as trials have it: without the prefix that it has in the logs of `fit`."""
+    return name.removeprefix("val_")
 
 
 def export_figures(export: Export) -> tuple[int | None, float]:

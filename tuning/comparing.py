@@ -10,17 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuning.compared import Entry, export_figures, read_entries
+from tuning.compared import Entry, export_figures, plain_metric, read_entries
+from zoo.config import MONITORS
 from zoo.errors import UsageError
 from zoo.metrics import ERRORS
 from zoo.registry import suggest
 from zoo.reporting.summary import number
+from zoo.settings import quiet_tensorflow
 
 SPLITS_BY = ("seed", "validation", "test", "split", "test_data", "train_samples", "group_from")
 """Knobs that decide which samples are in which split."""
 
 PLAIN = ("parameters", "epochs", "seconds")
 """What can be sorted by besides metrics; less is better."""
+
+KNOWN = frozenset(name for names in MONITORS.values() for name in names)
+"""Metrics of the zoo's own runs and searches; those of a caller's own model are others."""
 
 TOP = 5
 
@@ -31,12 +36,14 @@ class Comparison:
 
     Attributes:
         metric: Shown for each entry.
+        smaller_is_better: Its direction.
         entries: In the order of the sorting.
         differing: Knobs that are not the same in all entries, to one value an entry; None where it has none.
         warnings: What makes figures not comparable, and what was left out, a line each.
     """
 
     metric: str
+    smaller_is_better: bool
     entries: tuple[Entry, ...]
     differing: Mapping[str, tuple[Any, ...]]
     warnings: tuple[str, ...]
@@ -48,7 +55,7 @@ class Comparison:
         own = entry.figure("validation", self.metric)
         if not finite:
             return math.nan
-        return own - min(finite) if self.metric in ERRORS else max(finite) - own
+        return own - min(finite) if self.smaller_is_better else max(finite) - own
 
 
 def compare(
@@ -65,7 +72,7 @@ def compare(
             metric that decides, on the validation split.
 
     Raises:
-        UsageError: Nothing given, an unknown name, or an unknown thing to sort by.
+        UsageError: Nothing given, an unknown name, or an unknown thing to sort by, or one of unknown direction.
         DataError: A run or a search that is damaged; it is named.
 
     Example:
@@ -83,10 +90,16 @@ def compare(
     listed = list(entries.values())
     if not listed:
         raise UsageError(f"nothing to compare: {'; '.join(notes)}")
+    sort = None if sort is None else plain_metric(sort)
     metric = _metric(listed, sort)
-    ordered = _sorted(listed, sort or metric)
+    smaller_is_better = _smaller_is_better(listed, metric)
+    ordered = _sorted(listed, sort or metric, smaller_is_better=smaller_is_better)
     return Comparison(
-        metric=metric, entries=tuple(ordered), differing=_differing(ordered), warnings=(*_warnings(ordered), *notes)
+        metric=metric,
+        smaller_is_better=smaller_is_better,
+        entries=tuple(ordered),
+        differing=_differing(ordered),
+        warnings=(*_warnings(ordered), *notes),
     )
 
 
@@ -127,7 +140,30 @@ def _metric(entries: Sequence[Entry], sort: str | None) -> str:
     return wanted
 
 
-def _sorted(entries: Sequence[Entry], by: str) -> list[Entry]:
+def _smaller_is_better(entries: Sequence[Entry], metric: str) -> bool:
+    """The direction of a metric: what an entry that it decides says, else what is known of its name.
+
+    Raises:
+        UsageError: Nobody knows.
+    """
+    for entry in entries:
+        if entry.primary == metric:
+            return entry.smaller_is_better
+    if metric in ERRORS or metric in KNOWN:
+        return metric in ERRORS
+    quiet_tensorflow()
+    import keras_tuner
+
+    try:
+        return bool(keras_tuner.Oracle(objective=f"val_{metric}", seed=1).objective.direction == "min")
+    except ValueError as error:
+        raise UsageError(
+            f"--sort {metric}: whether more or less of it is better is not known; sort by another, such as "
+            f"{entries[0].primary}"
+        ) from error
+
+
+def _sorted(entries: Sequence[Entry], by: str, *, smaller_is_better: bool) -> list[Entry]:
     """The best first, what has no figure last; equal ones as they were given."""
     split, metric = ("test", by.removeprefix("test_")) if by.startswith("test_") else ("validation", by)
 
@@ -135,7 +171,7 @@ def _sorted(entries: Sequence[Entry], by: str) -> list[Entry]:
         if by in PLAIN:
             return number(getattr(entry, by))
         found = entry.figure(split, metric)
-        return found if metric in ERRORS else -found
+        return found if smaller_is_better else -found
 
     def order(entry: Entry) -> float:
         return place(entry) if math.isfinite(place(entry)) else math.inf

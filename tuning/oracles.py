@@ -16,6 +16,7 @@ from scipy import optimize
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
+from tuning.hyperband import HyperbandOracle
 from tuning.plan import Plan
 from tuning.proposals import HeldOracle, SearchSpace, plain
 from tuning.space import Space
@@ -152,33 +153,6 @@ class BayesianOracle(HeldOracle, keras_tuner.oracles.BayesianOptimizationOracle)
         return [entry.value_to_prob(values.get(entry.name, entry.default)) for entry in self._nonfixed_space()]
 
 
-class HyperbandOracle(HeldOracle, keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc]
-    """Many candidates for few epochs, the best of them for more."""
-
-    _brackets: list[dict[str, Any]]
-
-    def penalise(self, identifier: str, _status: TrialStatus) -> None:
-        """A first round's trial without a score gives its place back; a later round's counts as the worst so far.
-
-        keras-tuner waits for the score of every place: one failure could keep a bracket from ever going on.
-        """
-        for bracket in self._brackets:
-            first, *later = bracket["rounds"]
-            first[:] = [place for place in first if place["id"] != identifier]
-            if any(place["id"] == identifier for places in later for place in places):
-                self.trials[identifier].score, self.trials[identifier].status = self.worst(), "COMPLETED"
-
-    def _remove_completed_brackets(self) -> None:
-        """Brackets whose last round is done; one whose trials still run may yet get a place back."""
-        whole = list(self._brackets)
-        super()._remove_completed_brackets()
-        self._brackets = [
-            bracket
-            for bracket in whole
-            if bracket in self._brackets or any(place["id"] in self.ongoing_trials for place in bracket["rounds"][-1])
-        ]
-
-
 def make_oracle(plan: Plan, space: SearchSpace, max_epochs: int) -> HeldOracle:
     """The oracle of a plan, before its first trial.
 
@@ -204,7 +178,7 @@ def make_oracle(plan: Plan, space: SearchSpace, max_epochs: int) -> HeldOracle:
             raise UsageError(
                 "epochs cannot be searched by hyperband, which deals them out; fix them with --set epochs=N"
             )
-        oracle: HeldOracle = HyperbandOracle(max_epochs=max_epochs, hyperband_iterations=None, **common)
+        oracle: HeldOracle = HyperbandOracle(plan.brackets, max_epochs=max_epochs, hyperband_iterations=None, **common)
     elif plan.tuner == "bayesian":
         # keras-tuner begins with three random points a dimension: of a short search of many knobs that would be all.
         points = max(3, min(3 * len(hyperparameters.space), plan.trials // 3))

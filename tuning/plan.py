@@ -51,6 +51,8 @@ class Plan:
         trials: Candidates to train or find failed; those that were rejected do not count.
         max_seconds: Wall-clock budget of the search, without what follows it.
         keep: Trials that keep their weights.
+        brackets: Of Hyperband, as `tuning.brackets.hyperband_brackets` has them when the search begins; 0 for all that
+            the epochs allow. Later numbers of trials do not change it.
     """
 
     names: tuple[str, ...]
@@ -68,6 +70,7 @@ class Plan:
     trials: int = 20
     max_seconds: float | None = None
     keep: int = 5
+    brackets: int = 0
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -94,7 +97,7 @@ class Plan:
     def differences(self, other: Plan) -> list[str]:
         """What makes the trials of two plans no trials of one search, a line each."""
         one, two = asdict(self), asdict(other)
-        may_change = {"trials", "max_seconds", "keep", "schema_version"}
+        may_change = {"trials", "max_seconds", "keep", "brackets", "schema_version"}
         return [
             f"{name} was {one[name]!r}, is {two[name]!r}"
             for name in one

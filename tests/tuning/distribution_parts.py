@@ -25,6 +25,8 @@ from tuning.trial import Trial
 
 RUNNER = f"{Path(__file__).resolve()}:make_runner"
 ATTEMPTS = 2
+LONG = 60.0
+"""Seconds to wait for what takes one or two on a quiet machine."""
 
 
 def make_books(folder: Path, seconds: float = 0.0, **given: object) -> Books:
@@ -82,7 +84,10 @@ class Desk:
 
 
 class Sleeper:
-    """A `Runner` whose trials take `seconds`, and fail, die or refuse to start as the plan says."""
+    """A `Runner` whose trials take `seconds`, and fail, die or refuse to start as the plan says.
+
+    None ends before `together` workers have begun one.
+    """
 
     def __init__(self, books: Books, check: Callable[[], None]) -> None:
         self.books, self.given, self.check = books, books.plan.given, check
@@ -92,13 +97,17 @@ class Sleeper:
         if trial.id == self.given.get("deadly"):
             os.kill(os.getpid(), signal.SIGKILL)
         end = time.monotonic() + float(self.given["seconds"])
-        while time.monotonic() < end:
+        while time.monotonic() < end or self.begun() < int(self.given.get("together", 0)):
             self.check()
             time.sleep(0.02)
             if not tell(Progress(id=trial.id, epoch=1, epochs=2, score=0.1)):
                 raise TrialStoppedError
         score = 0.1 + float(trial.values.get("x", 0.5))
         return replace(trial, status="completed", score=score, scores=(score,), reason="", seconds=1 / 3)
+
+    def begun(self) -> int:
+        """Workers so far: `started-<trial>-<attempt>-<worker>-<pid>`."""
+        return len({path.name.split("-", 3)[3] for path in self.books.path.glob("started-*")})
 
 
 def make_runner(books: Books, check: Callable[[], None]) -> AbstractContextManager[Runner]:
@@ -122,7 +131,7 @@ class Notes:
         return "\n".join(map(str, self.events))
 
 
-def wait_for(what: Callable[[], object], seconds: float = 20.0) -> object:
+def wait_for(what: Callable[[], object], seconds: float = LONG) -> object:
     """What `what` gives as soon as it is true."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -154,7 +163,7 @@ def main() -> None:
         workers=job.get("workers", 0),
         runner=RUNNER,
         beat=0.1,
-        patience=job.get("patience", 5.0),
+        patience=job.get("patience", LONG),
         listener=lambda event: sys.stdout.write(f"{event}\n") and None,
         on_address=lambda address: (books.path / "address").write_text(address),
     )

@@ -13,13 +13,16 @@ import grpc
 import pytest
 
 from tests.tuning import distribution_parts
-from tests.tuning.distribution_parts import RUNNER, Desk, Notes, make_books, make_runner, wait_for
+from tests.tuning.distribution_parts import LONG, RUNNER, Desk, Notes, make_books, make_runner, wait_for
 from tuning.books import Books
+from tuning.distribution import client as client_module
+from tuning.distribution import leases
 from tuning.distribution.chief import Chief
 from tuning.distribution.client import Client, Connection
 from tuning.distribution.folder import write_outcome
 from tuning.distribution.mailbox import Mailbox
 from tuning.distribution.running import run_chief
+from tuning.distribution.supervisor import GRACE_SECONDS
 from tuning.distribution.worker import run_worker
 from tuning.planning import Asked, prepare
 from tuning.roles import Progress, WorkerChanged
@@ -39,7 +42,7 @@ def folder(tmp_path):
 
 
 def connect(chief, name, **more):
-    given = {"listener": Notes(), "patience": 5.0, "check": lambda: None, **more}
+    given = {"listener": Notes(), "patience": LONG, "check": lambda: None, **more}
     return Connection(chief if isinstance(chief, str) else chief.address, name, **given)
 
 
@@ -75,19 +78,27 @@ def ended(books):
     return [trial for trial in books.trials()[0] if trial.ended is not None]
 
 
-def test_two_local_workers_share_the_trials_and_take_about_half_the_time(folder):
+def test_local_workers_share_the_trials(folder):
+    books = make_books(folder, together=2)
+    run_chief(books, Desk(books, 8), workers=2, runner=RUNNER, beat=0.1)
+    trials = ended(books)
+    assert [trial.status for trial in trials] == ["completed"] * 8
+    assert {trial.id: trial.score for trial in trials}["0003"] == 0.1 + 3 / 7, "the protocol's own scores are float32"
+    assert {trial.worker for trial in trials} == {"worker-1", "worker-2"}
+
+
+@pytest.mark.slow
+def test_two_local_workers_take_about_half_the_time(folder):
     seconds = {}
     for count in (1, 2):
-        books = make_books(folder / str(count), seconds=0.25)
+        books = make_books(folder / str(count), seconds=1.0, together=count)
         run_chief(books, Desk(books, 8), workers=count, runner=RUNNER, beat=0.1)
         trials = ended(books)
-        assert [trial.status for trial in trials] == ["completed"] * 8
-        assert trials[3].score == 0.1 + 3 / 7, "the protocol's own scores are float32"
         assert {trial.worker for trial in trials} == {f"worker-{index + 1}" for index in range(count)}
         first = min(path.stat().st_mtime for path in books.path.glob("started-*"))
         last = max((books.folder(trial) / "trial.json").stat().st_mtime for trial in trials)
         seconds[count] = last - first
-    assert seconds[1] / seconds[2] > 1.6, seconds
+    assert seconds[1] / seconds[2] > 1.5, seconds
 
 
 def test_a_trial_that_kills_its_worker_twice_has_failed_with_the_cause_and_the_search_goes_on(folder):
@@ -110,7 +121,7 @@ def test_a_worker_that_cannot_start_is_an_error_with_its_last_words(folder):
 
 
 def test_a_worker_that_somebody_ended_hands_its_trial_back_and_is_not_started_again(folder):
-    books = make_books(folder, seconds=30.0)
+    books = make_books(folder, seconds=600.0)
     end_it = threading.Thread(
         target=lambda: os.kill(wait_for(lambda: worker_pids(folder)).pop(), signal.SIGTERM), daemon=True
     )
@@ -122,29 +133,30 @@ def test_a_worker_that_somebody_ended_hands_its_trial_back_and_is_not_started_ag
 
 
 def test_killing_the_chief_leaves_no_process_and_the_search_goes_on_from_its_books(folder):
-    books = make_books(folder, seconds=30.0)
+    books = make_books(folder, seconds=600.0)
     chief = start_program(folder=str(folder), trials=2, workers=2)
     wait_for(lambda: len(worker_pids(folder)) == 2)
     chief.kill()
     chief.wait()
-    wait_for(lambda: not any(alive(pid) for pid in worker_pids(folder)), seconds=5)
+    wait_for(lambda: not any(alive(pid) for pid in worker_pids(folder)))
     running = [trial for trial in books.trials()[0] if trial.status == "running"]
     assert [trial.id for trial in running] == ["0000", "0001"]
 
 
 def test_ctrl_c_reaches_every_worker_once_and_hands_the_trials_back(folder):
-    make_books(folder, seconds=30.0)
+    books = make_books(folder, seconds=600.0)
     chief = start_program(folder=str(folder), trials=2, workers=2)
     wait_for(lambda: len(worker_pids(folder)) == 2)
     began = time.monotonic()
     chief.send_signal(signal.SIGINT)
-    assert chief.wait(timeout=10) != 0
-    assert time.monotonic() - began < 8
+    assert chief.wait(timeout=2 * GRACE_SECONDS) != 0
+    assert time.monotonic() - began < GRACE_SECONDS, "none had to be killed"
     assert not any(alive(pid) for pid in worker_pids(folder))
+    assert [(trial.worker, trial.attempt) for trial in books.trials()[0]] == [("", 1)] * 2
 
 
 def test_a_chief_that_is_killed_and_started_again_takes_the_trial_of_a_worker_that_went_on(folder):
-    books = make_books(folder, seconds=1.0)
+    books = make_books(folder, seconds=0.6)
     first = start_program(folder=str(folder), trials=2, workers=0)
     address = wait_for(lambda: (folder / "address").exists() and (folder / "address").read_text())
     worker = start_program(folder=str(folder), address=address, worker="far")
@@ -152,8 +164,8 @@ def test_a_chief_that_is_killed_and_started_again_takes_the_trial_of_a_worker_th
     first.kill()
     first.wait()
     second = start_program(folder=str(folder), trials=2, workers=0, address=address)
-    assert second.wait(timeout=20) == 0, (folder / "program-chief.log").read_text()
-    assert worker.wait(timeout=10) == 0, (folder / "program-far.log").read_text()
+    assert second.wait(timeout=LONG) == 0, (folder / "program-chief.log").read_text()
+    assert worker.wait(timeout=LONG) == 0, (folder / "program-far.log").read_text()
     assert [(trial.status, trial.attempt, trial.worker) for trial in ended(books)] == [("completed", 1, "far")] * 2
 
 
@@ -169,11 +181,10 @@ def test_a_trial_that_ended_while_no_chief_was_there_is_taken_when_one_is_starte
 
 
 def test_a_worker_may_join_late_and_come_back(folder):
-    books, notes = make_books(folder, seconds=0.4), Notes()
+    books, notes = make_books(folder, together=2), Notes()
     with Chief(Desk(books, 6), books, listener=notes) as chief:
         early = run_here(books, chief, "early")
-        wait_for(lambda: ended(books))
-        late = run_here(books, chief, "late")
+        wait_for(lambda: worker_pids(folder))
         gone = Client(connect(chief, "gone"), books)
         trial = gone.deal("gone")
         back = Client(connect(chief, "gone"), books, beat=0.1)  # another process, before anybody missed the first
@@ -182,31 +193,35 @@ def test_a_worker_may_join_late_and_come_back(folder):
         back.end(replace(again, status="completed", score=0.3))
         with pytest.raises(UsageError, match="another worker has taken the name 'gone'"):
             gone.deal("gone")
+        late = run_here(books, chief, "late")
         wait_for(lambda: chief.over or chief.watch())
         for client in (gone, back):
             client.close()
-        early.join(5)
-        late.join(5)
+        for thread in (early, late):
+            thread.join(LONG)
+            assert not thread.is_alive()
     assert {trial.worker for trial in ended(books)} == {"early", "late", "gone"}
     assert WorkerChanged(worker="late", what="joined") in notes.events
 
 
-def test_a_worker_that_is_not_heard_loses_its_trial_is_told_so_and_its_late_end_is_ignored(folder):
+def test_a_worker_that_is_not_heard_loses_its_trial_is_told_so_and_its_late_end_is_ignored(folder, monkeypatch):
     books, notes = make_books(folder), Notes()
-    with Chief(Desk(books, 1), books, patience=0.5, listener=notes) as chief:
+    # A machine that is busy holds up this whole process: time in which the chief stood still, which does not count.
+    monkeypatch.setattr(leases, "STALLED_SECONDS", 0.3)
+    with Chief(Desk(books, 1), books, patience=1.0, listener=notes) as chief:
         slow, quick = (Client(connect(chief, name), books, beat=0.1) for name in ("silent", "eager"))
         trial = slow.deal("silent")
         assert quick.deal("eager") == "wait"
         slow._silence()  # as if the machine hung
-        wait_for(lambda: chief.watch() or "was not heard for 0.5 s; trial 0000 goes to another" in str(notes))
+        wait_for(lambda: chief.watch() or "was not heard for 1 s; trial 0000 goes to another" in str(notes))
         again = quick.deal("eager")
         assert (again.id, again.attempt, again.worker) == (trial.id, 2, "eager")
         assert not slow._send(trial.attempt, Progress(id=trial.id))
         slow.end(replace(trial, status="completed", score=0.9))
         assert books.read(trial.id) == again, "the late record was not written over the other's"
-        for _ in range(8):
+        for _ in range(24):
             chief.watch()
-            time.sleep(0.1)
+            time.sleep(0.05)
         assert quick.tell(Progress(id=again.id, epoch=1)), "the heartbeat kept it"
         quick.end(replace(again, status="completed", score=0.2))
         assert books.read(trial.id).score == 0.2
@@ -245,12 +260,13 @@ def test_a_trial_asked_to_stop_sees_it_at_its_next_sign(folder):
         client = Client(connect(chief, "one"), books)
         trial = client.deal("one")
         assert client.tell(Progress(id=trial.id, epoch=1, score=0.5))
-        wait_for(lambda: not client.tell(Progress(id=trial.id, epoch=2, score=0.5)), seconds=3)
+        wait_for(lambda: not client.tell(Progress(id=trial.id, epoch=2, score=0.5)))
         client.put_back(trial)
         client.close()
 
 
-def test_a_chief_that_stays_away_is_given_up_with_one_line_and_told_before(folder):
+def test_a_chief_that_stays_away_is_given_up_with_one_line_and_told_before(folder, monkeypatch):
+    monkeypatch.setattr(client_module, "LONGEST_PAUSE", 0.1)
     notes = Notes()
     connection = connect("127.0.0.1:9", "one", patience=2.0, listener=notes)
     with pytest.raises(ResourceError, match=r"the chief at 127\.0\.0\.1:9 did not answer for \d s .*check the address"):
@@ -313,8 +329,8 @@ def test_a_host_without_an_address_is_named():
 def test_the_engine_of_a_search_is_killed_and_goes_on_with_its_worker(folder, tuner):
     plan = prepare(Asked(names="iris-mlp", tuner=tuner, trials=3), lambda _event: None).plan
     books = Books.create(folder, replace(plan, given={"seconds": 6.0}))
-    first = start_program(folder=str(folder), engine=True)
-    address = wait_for(lambda: (folder / "address").exists() and (folder / "address").read_text(), seconds=60)
+    first = start_program(folder=str(folder), engine=True, patience=10.0)
+    address = wait_for(lambda: (folder / "address").exists() and (folder / "address").read_text())
     workers = [start_program(folder=str(folder), address=address, worker=name) for name in ("far", "lost")]
     wait_for(lambda: len(worker_pids(folder)) == 2)
     first.kill()
@@ -322,9 +338,9 @@ def test_the_engine_of_a_search_is_killed_and_goes_on_with_its_worker(folder, tu
     first.wait()
     workers[1].wait()
     before = {trial.id: trial.proposed for trial in books.trials()[0]}
-    second = start_program(folder=str(folder), engine=True, address=address)
-    assert second.wait(timeout=120) == 0, (folder / "program-chief.log").read_text()
-    assert workers[0].wait(timeout=10) == 0
+    second = start_program(folder=str(folder), engine=True, patience=10.0, address=address)
+    assert second.wait(timeout=3 * LONG) == 0, (folder / "program-chief.log").read_text()
+    assert workers[0].wait(timeout=LONG) == 0
     trials = {trial.id: trial for trial in ended(books)}
     assert sorted(trials) == ["0000", "0001", "0002"]
     assert {trial.status for trial in trials.values()} == {"completed"}
@@ -359,7 +375,7 @@ def test_a_search_survives_whatever_is_killed(folder):
         if workers[name].poll() is not None or victim != "frozen":
             workers[name].wait()
             workers[name] = start_program(folder=str(folder), address=address, worker=name)
-    assert chief.wait(timeout=60) == 0, (folder / "program-chief.log").read_text()
+    assert chief.wait(timeout=2 * LONG) == 0, (folder / "program-chief.log").read_text()
     for worker in workers.values():
         worker.terminate()
         worker.wait()

@@ -163,6 +163,25 @@ def test_a_chief_does_not_listen_where_this_machine_is_not(tmp_path):
         Chief(Desk(make_books(tmp_path), 1), Books.open(tmp_path), "203.0.113.7:80").__enter__()
 
 
+def test_a_port_that_is_taken_between_the_look_and_the_bind_leaves_no_server_behind(tmp_path, monkeypatch):
+    books = make_books(tmp_path)
+    monkeypatch.setattr(addresses, "check_free", lambda address: None)
+    with Chief(Desk(books, 1), books) as chief:
+        late = Chief(Desk(books, 1), books, chief.address)
+        with pytest.raises(UsageError, match="it is occupied; choose a free port"):
+            late.__enter__()
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            late._pool.submit(print)
+
+
+def test_a_worker_that_is_known_to_be_dead_while_it_is_dismissed_is_no_error(tmp_path):
+    books = make_books(tmp_path)
+    chief = Chief(Desk(books, 0), books, listener=lambda event: chief.lose(event.worker, "killed"))
+    assert protocol.status_of(chief.deal(ONE)) == "STOPPED"
+    assert chief.workers() == []
+    assert chief.over
+
+
 def test_a_server_that_listens_everywhere_is_met_at_home():
     assert addresses.local("0.0.0.0:8765") == "127.0.0.1:8765"
     assert addresses.local("10.1.2.3:8765") == "10.1.2.3:8765"

@@ -44,8 +44,10 @@ class Callers:
         return (caller.worker, caller.session) in self._replaced
 
     def dismissed(self, caller: Caller) -> None:
-        """Notes that a worker was told that the search is over."""
-        self._known[caller.worker].dismissed = True
+        """Notes that a worker was told that the search is over; one that was forgotten meanwhile stays so."""
+        known = self._known.get(caller.worker)
+        if known is not None:
+            known.dismissed = True
 
     def forget(self, worker: str) -> None:
         """Notes that a worker is dead: nobody waits for it."""

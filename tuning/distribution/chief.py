@@ -91,6 +91,7 @@ class Chief:
         try:
             port = self._server.add_insecure_port(self.address)
         except RuntimeError as error:
+            self._stop()
             raise UsageError(
                 f"the chief cannot listen on {self.address}: it is occupied; choose a free port"
             ) from error
@@ -101,6 +102,9 @@ class Chief:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         self._server.stop(grace=1.0).wait()
         if self._pool is not None:
             self._pool.shutdown()

@@ -68,6 +68,7 @@ def _value(found: Comparison) -> dict[str, Any]:
         entries.append(content)
     return {
         "metric": found.metric,
+        "smaller_is_better": found.smaller_is_better,
         "entries": entries,
         "differing": found.differing,
         "warnings": found.warnings,

@@ -164,6 +164,64 @@ def test_a_trial_that_kept_its_weights_says_its_data_and_its_settings(root):
     assert found.knobs["units"] == 99
 
 
+def make_own_search(path, figures, objective="val_loss", smaller_is_better=True):
+    """As `zoo.tuning.search` leaves one: the objective as in the logs of `fit`, the metrics by their plain names."""
+    plan = Plan(names=("search",), objective=objective, smaller_is_better=smaller_is_better, quantize="int8")
+    books = Books.create(path, plan)
+    for number, measured in enumerate(figures):
+        score = measured[objective.removeprefix("val_")]
+        trial = Trial(
+            id=f"{number:04d}",
+            values={"units": 8 + number},
+            proposed={},
+            created=2 * number,
+            ended=2 * number + 1,
+            status="completed",
+            score=score,
+            metrics={"train": measured, "validation": measured, "exported": measured},
+            figures=Figures(parameters=500, bytes=4096),
+        )
+        books.write(trial)
+    return books
+
+
+def test_the_trials_of_a_build_function_have_figures_and_gaps(root, capsys):
+    books = make_own_search(root / "search" / "one", [{"loss": 0.5, "mae": 2.0}, {"loss": 0.25, "mae": 3.0}])
+    found = compare([books.path])
+    assert (found.metric, found.smaller_is_better) == ("loss", True)
+    assert [entry.id for entry in found.entries] == ["0001", "0000"]
+    assert [entry.figure("validation", found.metric) for entry in found.entries] == [0.25, 0.5]
+    assert [found.gap(entry) for entry in found.entries] == [0.0, 0.25]
+    for sort in ("mae", "val_mae"):
+        assert [entry.id for entry in compare([books.path], sort=sort).entries] == ["0000", "0001"]
+    code, out, _ = printed(capsys, books.path)
+    assert code == 0
+    assert "candidate-int8 4.0 kB 0.25" in out
+    _, out, _ = printed(capsys, books.path, "--json")
+    value = json.loads(out)
+    assert (value["metric"], value["smaller_is_better"]) == ("loss", True)
+    assert [entry["gap"] for entry in value["entries"]] == [0.0, 0.25]
+
+
+def test_the_direction_of_an_objective_is_the_searchs_own(root):
+    figures = [{"loss": 1.0, "hits": 3.0}, {"loss": 2.0, "hits": 5.0}]
+    for smaller_is_better, best in ((True, "0000"), (False, "0001")):
+        path = root / "search" / str(smaller_is_better)
+        found = compare([make_own_search(path, figures, "val_hits", smaller_is_better).path])
+        assert found.entries[0].id == best
+        assert [found.gap(entry) for entry in found.entries] == [0.0, 2.0]
+    own = make_own_search(root / "search" / "by loss", figures)
+    with pytest.raises(UsageError, match="--sort hits: whether more or less of it is better is not known"):
+        compare([own.path], sort="hits")
+
+
+def test_keras_own_errors_are_sorted_the_least_first(root):
+    figures = [{"loss": 1.0, "mean_absolute_error": 3.0}, {"loss": 2.0, "mean_absolute_error": 2.0}]
+    found = compare([make_own_search(root / "search" / "one", figures).path], sort="mean_absolute_error")
+    assert [entry.id for entry in found.entries] == ["0001", "0000"]
+    assert found.gap(found.entries[1]) == 1.0
+
+
 def test_many_entries_are_rows_of_the_table_of_knobs(root, capsys):
     runs = [make_run(root, f"iris-{at}", 0.9 + 0.001 * at, units=at) for at in range(1, 11)]
     _, out, _ = printed(capsys, *(run.path for run in runs))
