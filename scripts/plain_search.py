@@ -2,7 +2,7 @@
 
 Call: python -m scripts.plain_search TRIALS EPOCHS SEED FOLDER.
 
-The model is `mnist-cnn`'s, the space and the proposals those of `scripts.searches`. Prints the seconds of the search
+The model is `mnist-cnn`'s, the space that of `scripts.searches`. Prints the seconds of the search
 without imports and data.
 """
 

@@ -12,7 +12,7 @@ from tuning.pareto import choose, front
 from tuning.plan import Plan
 from tuning.trial import Trial, rank
 from zoo.errors import DataError, UsageError
-from zoo.runs import CONFIG, HISTORY, MANIFEST, read_json, write_json
+from zoo.runs import CONFIG, EXPORT, HISTORY, MANIFEST, read_json, write_json
 
 SEARCH = "search.json"
 TRIALS = "trials"
@@ -101,16 +101,15 @@ class Books:
         return rank(trials, self.plan.objective, smaller_is_better=self.plan.smaller_is_better)
 
     def keepers(self, trials: list[Trial]) -> set[str]:
-        """Ids of the trials that keep their weights: the best, `plan.keep` of them, and their neighbours on the front.
+        """Ids of the trials that keep their weights: the best, the best of the front, and those beside the chosen one.
 
-        The neighbours are those of the chosen one, see `tuning.pareto.choose`; all in all at most twice `plan.keep`.
+        `plan.keep` of the first two kinds each: what is no rival of the best now may be one of a later best.
         """
         own = [trial for trial in self.ranked(trials) if not trial.same_as]
-        kept = [trial.id for trial in own[: self.plan.keep]]
-        choice = choose(front(own, self.plan.objective, smaller_is_better=self.plan.smaller_is_better))
-        if choice is not None:
-            kept += [choice.chosen.id, *(neighbour.trial.id for neighbour in choice.neighbours)]
-        return set(list(dict.fromkeys(kept))[: 2 * self.plan.keep])
+        nothing_beats = front(own, self.plan.objective, smaller_is_better=self.plan.smaller_is_better)
+        choice = choose(nothing_beats) if self.plan.keep else None
+        beside = [neighbour.trial for neighbour in choice.neighbours] if choice is not None else []
+        return {trial.id for trial in (*own[: self.plan.keep], *nothing_beats[: self.plan.keep], *beside)}
 
     def worth_keeping(self, trial: Trial) -> bool:
         """Whether a trial that is about to end would keep its weights, as things stand."""
@@ -118,14 +117,14 @@ class Books:
         return trial.id in self.keepers([*others, replace(trial, status="completed")])
 
     def prune(self) -> None:
-        """Removes the weights of trials that are no longer among those that keep them."""
+        """Removes the weights of trials that no longer keep them; what a user has exported from stays."""
         trials, _ = self.trials()
         keepers = self.keepers(trials)
         for trial in trials:
             folder = self.folder(trial)
-            if trial.id in keepers or trial.status == "running" or not (folder / MANIFEST).exists():
+            if trial.id in keepers or trial.status == "running" or (folder / EXPORT).exists():
                 continue
+            (folder / MANIFEST).unlink(missing_ok=True)  # first: half a run is none
             for entry in folder.iterdir():
-                if entry.name in KEPT_BY_ALL:
-                    continue
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+                if entry.name not in KEPT_BY_ALL:
+                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()

@@ -94,7 +94,7 @@ class Device:
             UsageError: tflite-micro, which measures the arena, is not installed or does not run.
         """
         if self._micro:
-            _check_runtime()
+            check_runtime()
         self._child.start()
         return self
 
@@ -268,7 +268,13 @@ def _refusals(figures: Figures) -> Iterator[None]:
         raise Rejected(str(error), figures) from error
 
 
-def _check_runtime() -> None:
+def check_device(limits: Limits, quantize: str | None) -> None:
+    """Raises UsageError where candidates could not be measured here; starts nothing that stays."""
+    if Device(limits, quantize).limits.arena is not None:
+        check_runtime()
+
+
+def check_runtime() -> None:
     """Raises UsageError where the arena cannot be measured."""
     try:
         problem = try_out(runtime_python())

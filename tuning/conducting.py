@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tuning.books import Books, SearchStatus
+from tuning.books import PAGE, Books, SearchStatus
 from tuning.distribution.mailbox import Mailbox
 from tuning.distribution.running import run_chief
 from tuning.engine import Engine
@@ -41,13 +41,11 @@ class Staff:
         make_runner: For this process.
         workers: Processes to start here instead; 0 for none.
         address: HOST:PORT to deal on for workers elsewhere; empty for none.
-        module: "module:function" that makes the runner of such a worker.
     """
 
     make_runner: MakeRunner
     workers: int = 0
     address: str = ""
-    module: str = ""
 
 
 def conduct(books: Books, space: SearchSpace, epochs: int, staff: Staff, listener: SearchListener) -> Trial:
@@ -70,18 +68,10 @@ def conduct(books: Books, space: SearchSpace, epochs: int, staff: Staff, listene
         InterruptedRunError: Ctrl-C, everything that ended is kept; SIGTERM raises TerminatedRunError.
     """
     hear = _Writer(books, listener)
-    box = Mailbox(hear)
-    many = bool(staff.workers or staff.address)
-    engine = Engine(books, space, epochs, box if many else hear, leave_running=bool(staff.address))
-    hear.engine = engine
-    books.write_plan("running", seconds=engine.seconds)
     try:
-        if many:
-            _many(books, engine, staff, box)
-        else:
-            with DeferredInterrupts() as interrupts, staff.make_runner(interrupts.check) as runner:
-                work(engine, runner, "here", check=interrupts.check)
-        best = engine.finish()
+        with DeferredInterrupts() as interrupts:
+            best = _run(books, space, epochs, staff, hear, interrupts.check)
+            interrupts.check()
     except KeyboardInterrupt as interrupt:
         hear.write("interrupted")
         terminated = isinstance(interrupt, SigtermInterrupt)
@@ -98,6 +88,24 @@ def conduct(books: Books, space: SearchSpace, epochs: int, staff: Staff, listene
     return best
 
 
+def _run(
+    books: Books, space: SearchSpace, epochs: int, staff: Staff, hear: _Writer, check: Callable[[], None]
+) -> Trial:
+    """The trials, here or elsewhere, and the best of them."""
+    box = Mailbox(hear)
+    many = bool(staff.workers or staff.address)
+    engine = Engine(books, space, epochs, box if many else hear, leave_running=bool(staff.address))
+    hear.engine = engine
+    books.write_plan("running", seconds=engine.seconds)
+    check()
+    if many:
+        _many(books, engine, staff, box)
+    else:
+        with staff.make_runner(check) as runner:
+            work(engine, runner, "here", check=check)
+    return engine.finish()
+
+
 def _many(books: Books, engine: Engine, staff: Staff, box: Mailbox) -> None:
     """The trials run in other processes; what they say is heard in this thread."""
 
@@ -109,7 +117,6 @@ def _many(books: Books, engine: Engine, staff: Staff, box: Mailbox) -> None:
                 )
             )
 
-    arguments: dict[str, Any] = {"runner": staff.module} if staff.module else {}
     run_chief(
         books,
         engine,
@@ -119,7 +126,6 @@ def _many(books: Books, engine: Engine, staff: Staff, box: Mailbox) -> None:
         on_address=told,
         seconds_left=lambda: engine.seconds_left,
         between=box.empty,
-        **arguments,
     )
     box.empty()
 
@@ -151,8 +157,7 @@ class _Writer:
         self._listener(event)
         due = time.monotonic() - self._written_at > REFRESH_SECONDS
         if isinstance(event, TrialEnded) and due and self.engine is not None:
-            write_table(self._books, self.engine.trials)
-            write_page(self._books, self.engine.trials)
+            self._draw(self.engine.trials)
             self._written_at = time.monotonic()
 
     def write(self, status: SearchStatus) -> None:
@@ -161,6 +166,12 @@ class _Writer:
         ranked = self._books.ranked(trials)
         seconds = self.engine.seconds if self.engine is not None else None
         self._books.write_plan(status, best=ranked[0].id if ranked else None, seconds=seconds)
-        write_table(self._books, trials)
-        write_page(self._books, trials)
+        self._draw(trials)
         write_hparams(self._books, trials)
+
+    def _draw(self, trials: list[Trial]) -> None:
+        write_table(self._books, trials)
+        try:
+            write_page(self._books, trials)
+        except (ValueError, RuntimeError, TypeError) as error:  # a plot that cannot be drawn is no end of a search
+            self._listener(Message(f"{PAGE} was not drawn: {type(error).__name__}: {error}", warning=True))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tuning.plan import Plan
 from tuning.trial import Trial
+from tuning.wishes import RECIPE
 from zoo.config import MONITORS, RunConfig, configure
 from zoo.data.dataset import Dataset
 from zoo.data.options import DataConfig
@@ -22,8 +23,6 @@ from zoo.training.trainer import load_data, resolve
 if TYPE_CHECKING:
     from zoo.training.prepared import Prepared
 
-RECIPE = "recipe"
-"""The dimension of a search over several names."""
 DATASETS_AT_ONCE = 2
 """Data sets that a process holds where a search varies how they are read."""
 NO_RESULT = ("threads", "tensorboard")

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING
 from tuning.books import TRIALS, Books
 from tuning.durations import show_seconds
 from tuning.replaying import make_trial, replay
-from tuning.roles import Progress, SearchEvent, SearchListener, TrialEnded, TrialMoved, TrialStarted, Wait
+from tuning.roles import (
+    Progress,
+    SearchEvent,
+    SearchListener,
+    TrialEnded,
+    TrialMoved,
+    TrialReturned,
+    TrialStarted,
+    Wait,
+)
 from tuning.trial import ENDED, Trial
 from tuning.verdicts import no_winner
 from zoo.settings import quiet_tensorflow
@@ -101,7 +110,8 @@ class Engine:
             if progress.worker and progress.worker != trial.worker:
                 return False
             say(TrialMoved(progress=progress))
-            return self.seconds_left != 0
+            trained = bool(progress.doing) and progress.epoch > 0  # what is left to do takes seconds
+            return trained or self.seconds_left != 0
 
     def end(self, trial: Trial) -> None:
         """As `tuning.roles.Dealer`; what was meanwhile given to another worker changes nothing either."""
@@ -111,9 +121,10 @@ class Engine:
 
     def put_back(self, trial: Trial) -> None:
         """As `tuning.roles.Dealer`."""
-        with self._telling():
+        with self._telling() as say:
             if self._is_with(trial):
                 self._write(replace(self._trials[trial.id], worker=""))
+                say(TrialReturned(trial=self._trials[trial.id]))
 
     def lose(self, trial: Trial, cause: str) -> None:
         """As `tuning.roles.Keeper`."""
@@ -215,6 +226,7 @@ class Engine:
         """A trial without its worker is dealt again, but not for ever: it may be what kills them."""
         if trial.attempt < MAX_ATTEMPTS:
             self._write(replace(trial, worker="", attempt=trial.attempt + 1))
+            say(TrialReturned(trial=self._trials[trial.id]))
             return
         reason = f"its worker died with it, {trial.attempt} times: {cause}"
         self._finish(replace(trial, status="failed", reason=reason), say)

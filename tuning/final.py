@@ -6,7 +6,7 @@ import math
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,28 @@ class Final:
     optimism: float
     bundle: Path | None = None
     notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """For `search.json`."""
+        return {**{entry.name: getattr(self, entry.name) for entry in fields(self)}, "run": self.run.path}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Final:
+        """The inverse of `to_json`.
+
+        Raises:
+            UsageError: Its run is gone.
+        """
+        bundle, optimism = content.get("bundle"), content.get("optimism")
+        return cls(
+            run=Run(content["run"]),
+            search_score=content["search_score"],
+            metrics=content["metrics"],
+            exported=content["exported"],
+            optimism=math.nan if optimism is None else optimism,
+            bundle=None if bundle is None else Path(bundle),
+            notes=tuple(content["notes"]),
+        )
 
 
 def retrain(

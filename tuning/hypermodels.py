@@ -8,8 +8,8 @@ from typing import Any
 
 import keras_tuner
 
-from tuning.configuring import RECIPE
 from tuning.space import Space, make_space
+from tuning.wishes import RECIPE
 from zoo.builders import get_builder
 from zoo.config import RunConfig, configure
 from zoo.data.dataset import Dataset

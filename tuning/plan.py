@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from zoo.errors import DataError
+from zoo.runs import jsonable
 
 TunerName = Literal["random", "hyperband", "bayesian", "grid"]
 TUNERS: tuple[TunerName, ...] = ("random", "hyperband", "bayesian", "grid")
@@ -48,6 +49,7 @@ class Plan:
         quantize: Mode in which candidates are exported and scored; None scores the Keras model.
         repeats: Trainings of a trial, with seeds that follow each other.
         sha256: Of the data.
+        settings: Digest of what the recipes or files say, so that a changed file is noticed.
         trials: Candidates to train or find failed; those that were rejected do not count.
         max_seconds: Wall-clock budget of the search, without what follows it.
         keep: Trials that keep their weights.
@@ -67,6 +69,7 @@ class Plan:
     limits: Limits = field(default_factory=Limits)
     repeats: int = 1
     sha256: str = ""
+    settings: str = ""
     trials: int = 20
     max_seconds: float | None = None
     keep: int = 5
@@ -96,7 +99,12 @@ class Plan:
 
     def differences(self, other: Plan) -> list[str]:
         """What makes the trials of two plans no trials of one search, a line each."""
-        one, two = asdict(self), asdict(other)
+        one, two = jsonable(asdict(self)), jsonable(asdict(other))
+        if one.pop("settings") != two.pop("settings"):
+            return ["the recipe, the file or its knobs have changed since", *self._told(one, two)]
+        return self._told(one, two)
+
+    def _told(self, one: Mapping[str, Any], two: Mapping[str, Any]) -> list[str]:
         may_change = {"trials", "max_seconds", "keep", "brackets", "schema_version"}
         return [
             f"{name} was {one[name]!r}, is {two[name]!r}"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from export.quantization import PRESETS
 from tuning.books import Books
+from tuning.brackets import hyperband_brackets
+from tuning.budget import check_device
 from tuning.durations import parse_seconds
 from tuning.limits import parse_limits
 from tuning.plan import TUNERS, Plan
@@ -24,7 +28,7 @@ from zoo.training.trainer import load_data, resolve
 
 DEFAULT_TRIALS = 20
 DEFAULT_KEEP = 5
-MODES = ("float32", "float16", "dynamic", "int8", "int16x8")
+MODES = tuple(PRESETS)
 
 
 @dataclass(frozen=True)
@@ -69,17 +73,20 @@ def prepare(asked: Asked, listener: Listener) -> Prepared:
         DataError: The data are missing or damaged.
     """
     names, given = _names(asked.names), dict(asked.given or {})
-    tuner = _one_of("tuner", asked.tuner or "random", TUNERS)
+    tuner = one_of("tuner", asked.tuner or "random", TUNERS)
     if asked.quantize is not None:
-        _one_of("quantize", asked.quantize, MODES)
+        one_of("quantize", asked.quantize, MODES)
     limits = parse_limits(asked.max_flash, asked.max_arena, asked.max_latency, asked.max_macs)
     changes = _changes(asked)
+    least(repeats=asked.repeats)
     grid = tuner == "grid"
     make_space(names, asked.space, given, data=asked.data, grid=grid)  # what is wrong with it is told before data load
     configs = {name: configure(name, given, data=asked.data) for name in names}
     dataset = load_data(configs[names[0]], listener)
     advice = {name: advised(config, dataset) for name, config in configs.items()}
     space = make_space(names, asked.space, given, data=asked.data, grid=grid, advice=advice)
+    if asked.quantize or limits:
+        check_device(limits, asked.quantize)
     plan = Plan(
         names=names,
         data=None if asked.data is None else resolve_reference(asked.data),
@@ -91,40 +98,65 @@ def prepare(asked: Asked, listener: Listener) -> Prepared:
         limits=limits,
         repeats=asked.repeats or 1,
         sha256=dataset.identity.sha256,
+        settings=_settings(configs),
         **_objective(asked.objective, dataset),
         **{"trials": DEFAULT_TRIALS, "keep": DEFAULT_KEEP, **changes},
     )
     if grid:
-        check_grid(space, plan.trials)
+        check_grid(space.grid_size(), plan.trials)
     if limits and asked.quantize is None:
         listener(Message("limits are measured on float32 files; give --quantize int8, say, for smaller ones"))
-    return Prepared(plan=plan, space=space, epochs=_epochs(configs, dataset))
+    epochs = _epochs(configs, dataset)
+    if tuner == "hyperband":
+        plan = replace(plan, brackets=hyperband_brackets(epochs, plan.trials))
+    return Prepared(plan=plan, space=space, epochs=epochs)
 
 
 def prepare_again(books: Books, asked: Asked, listener: Listener) -> Prepared:
     """The search of a folder again; trials, max_time and keep may be others.
 
     Raises:
-        UsageError: Something else was given, and differs from the search's own.
+        UsageError: What else was given differs from the search's own, or a recipe has changed since.
         DataError: The data have changed.
     """
-    plan = replace(books.plan, **_changes(asked))
-    if _names_something(asked):
-        wanted = prepare(replace(asked, names=asked.names or plan.names), listener).plan
-        differences = plan.differences(wanted)
-        if differences:
-            raise UsageError(
-                f"{books.path} is another search: {'; '.join(differences)}; leave that out, or search without --resume"
-            )
-    given = dict(plan.given)
-    configs = {name: configure(name, given, data=plan.data) for name in plan.names}
-    dataset = load_data(next(iter(configs.values())), listener)
-    if dataset.identity.sha256 != plan.sha256:
+    plan = books.plan
+    prepared = prepare(_filled(asked, plan), listener)
+    if prepared.plan.sha256 != plan.sha256:
         raise DataError(f"the data of {books.path} have changed since; search anew, or bring them back")
+    wanted = prepared.plan if asked.space else replace(prepared.plan, space=plan.space)
+    differences = plan.differences(wanted)
+    if differences:
+        raise UsageError(
+            f"{books.path} is another search: {'; '.join(differences)}; leave that out, or search without --resume"
+        )
     space = Space.from_json(plan.names, plan.space)
+    plan = replace(plan, **_changes(asked))
     if plan.tuner == "grid":
-        check_grid(space, plan.trials)
-    return Prepared(plan=plan, space=space, epochs=_epochs(configs, dataset))
+        check_grid(space.grid_size(), plan.trials)
+    return replace(prepared, plan=plan, space=space)
+
+
+def _filled(asked: Asked, plan: Plan) -> Asked:
+    """What was not said, as the plan has it."""
+    limits = plan.limits
+    latency = None if limits.latency_us is None else f"{limits.latency_us!r}us"
+    return Asked(
+        names=asked.names or plan.names,
+        data=asked.data or plan.data,
+        space=asked.space,
+        tuner=asked.tuner or plan.tuner,
+        trials=max(asked.trials or plan.trials, plan.trials),
+        max_time=asked.max_time,
+        objective=asked.objective or plan.objective,
+        repeats=asked.repeats or plan.repeats,
+        quantize=asked.quantize or plan.quantize,
+        max_flash=asked.max_flash or limits.flash,
+        max_arena=asked.max_arena or limits.arena,
+        max_latency=asked.max_latency or latency,
+        max_macs=asked.max_macs or limits.macs,
+        keep=asked.keep,
+        given={**plan.given, **(asked.given or {})},
+    )
 
 
 def advised(config: RunConfig, dataset: Dataset) -> dict[str, Value]:
@@ -132,24 +164,32 @@ def advised(config: RunConfig, dataset: Dataset) -> dict[str, Value]:
     return config.recommended(dataset.input, dataset.output, len(dataset.train))
 
 
-def _changes(asked: Asked) -> dict[str, Any]:
-    """What may change from one time to the next, as far as it was given."""
-    numbers = {"trials": asked.trials, "repeats": asked.repeats, "keep": asked.keep}
+def changeable(*, trials: int | None, max_time: str | float | None, keep: int | None) -> dict[str, Any]:
+    """What may change from one time to the next, as far as it was given.
+
+    Raises:
+        UsageError: A number below 1, or a time that is none.
+    """
+    least(trials=trials, keep=keep)
+    found: dict[str, Any] = {name: value for name, value in (("trials", trials), ("keep", keep)) if value is not None}
+    return found if max_time is None else {**found, "max_seconds": parse_seconds(max_time, "max_time")}
+
+
+def least(**numbers: int | None) -> None:
+    """Raises UsageError for a number below 1."""
     for option, number in numbers.items():
         if number is not None and number < 1:
             raise UsageError(f"{option} = {number} is not allowed; expected 1 or more")
-    found: dict[str, Any] = {
-        name: number for name, number in numbers.items() if number is not None and name != "repeats"
-    }
-    if asked.max_time is not None:
-        found["max_seconds"] = parse_seconds(asked.max_time, "max_time")
-    return found
 
 
-def _names_something(asked: Asked) -> bool:
-    """Whether more is given than what may change."""
-    may_change = ("trials", "max_time", "keep")
-    return any(bool(getattr(asked, entry.name)) for entry in fields(asked) if entry.name not in may_change)
+def _changes(asked: Asked) -> dict[str, Any]:
+    return changeable(trials=asked.trials, max_time=asked.max_time, keep=asked.keep)
+
+
+def _settings(configs: Mapping[str, RunConfig]) -> str:
+    """Equal for recipes and files that say the same, but for what changes no result."""
+    plain = [replace(config, training=replace(config.training, threads=0)).to_toml() for config in configs.values()]
+    return hashlib.sha256("\n".join(plain).encode()).hexdigest()
 
 
 def _epochs(configs: Mapping[str, RunConfig], dataset: Dataset) -> int:
@@ -168,7 +208,8 @@ def _names(given: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(str(Path(name).absolute()) if name.endswith(".toml") else name for name in names)
 
 
-def _one_of(option: str, value: str, allowed: Sequence[str]) -> str:
+def one_of(option: str, value: str, allowed: Sequence[str]) -> str:
+    """The value; a UsageError lists what is allowed instead."""
     if value not in allowed:
         raise UsageError(f"{option} {value!r} is unknown{suggest(value, allowed)}; choose one of {', '.join(allowed)}")
     return value

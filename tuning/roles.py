@@ -55,6 +55,13 @@ class TrialEnded:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrialReturned:
+    """A trial is with no worker any more: it waits to be dealt again."""
+
+    trial: Trial
+
+
+@dataclass(frozen=True, kw_only=True)
 class WorkerChanged:
     """A worker came, died or left.
 
@@ -66,7 +73,7 @@ class WorkerChanged:
     what: str
 
 
-SearchEvent = Message | TrialStarted | TrialMoved | TrialEnded | WorkerChanged
+SearchEvent = Message | TrialStarted | TrialMoved | TrialEnded | TrialReturned | WorkerChanged
 SearchListener = Callable[[SearchEvent], None]
 
 

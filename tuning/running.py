@@ -20,6 +20,7 @@ from tuning.scoring import Scoring
 from tuning.trial import Figures, Trial
 from tuning.watching import Watch
 from zoo.builders import Builder, get_builder
+from zoo.builders.builder import BuilderError
 from zoo.config import RunConfig
 from zoo.errors import ModelError
 from zoo.runs import CONFIG, write_text
@@ -72,7 +73,7 @@ class RecipeRunner:
         device: Device | None = None,
         check: Callable[[], None] | None = None,
     ) -> None:
-        self._books, self._threads, self._check = books, threads, check
+        self._books, self._threads, self._check, self._listener = books, threads, check, listener
         self._datasets = Datasets(books.plan, listener)
         self._device, self._own = device, contextlib.ExitStack()
 
@@ -95,7 +96,11 @@ class RecipeRunner:
         if self._device is None and (plan.quantize or plan.limits):
             from tuning.budget import Device
 
-            self._device = self._own.enter_context(Device(plan.limits, plan.quantize))
+            device = Device(plan.limits, plan.quantize, tell=self._say)
+            self._device = self._own.enter_context(device)
+
+    def _say(self, text: str) -> None:
+        self._listener(Message(text))
 
     def run(self, trial: Trial, tell: Tell) -> Trial:
         """The trial with its outcome; see `tuning.roles.Runner` for what it raises.
@@ -152,12 +157,14 @@ class RecipeRunner:
             if self._device is not None:
                 candidate.watch.doing("measuring")
             trial = replace(trial, figures=scoring.figures(model))
-            fitted, found = [], []
+            first, epochs, found = None, list[tuple[int, int]](), []
             for repeat in range(self._books.plan.repeats):
                 candidate.watch.begin(repeat * config.training.epochs)
-                fitted.append(_fit(candidate, repeat, model if repeat == 0 else None))
+                fitted = _fit(candidate, repeat, model if repeat == 0 else None)
+                first = first or fitted
+                epochs.append((fitted.done, fitted.best))
                 candidate.watch.doing("scoring the exported file" if self._device is not None else "")
-                metrics, figures = scoring.measure(fitted[-1])
+                metrics, figures = scoring.measure(fitted)
                 if repeat == 0 and figures is not None:
                     trial = replace(trial, figures=figures)
                 found.append(metrics)
@@ -166,13 +173,14 @@ class RecipeRunner:
             return replace(trial, status="rejected", reason=rejected.reason, figures=rejected.figures)
         finally:
             write_history(self._books.folder(trial), candidate.watch.rows)
-        return self._complete(candidate, trial, fitted, found, scoring)
+        return self._complete(candidate, trial, first, epochs, found, scoring)
 
     def _complete(
         self,
         candidate: _Candidate,
         trial: Trial,
-        fitted: Sequence[Fitted],
+        first: Fitted | None,
+        epochs: Sequence[tuple[int, int]],
         found: Sequence[Mapping[str, Mapping[str, float]]],
         scoring: Scoring,
     ) -> Trial:
@@ -183,12 +191,12 @@ class RecipeRunner:
             score=float(np.mean(scores)),
             scores=scores,
             metrics=_means(found),
-            done=round(float(np.mean([one.done for one in fitted]))),
-            best=round(float(np.mean([one.best for one in fitted]))),
+            done=round(float(np.mean([done for done, _ in epochs]))),
+            best=round(float(np.mean([best for _, best in epochs]))),
         )
-        if self._books.worth_keeping(trial):
+        if first is not None and self._books.worth_keeping(trial):
             candidate.watch.doing("keeping its weights")
-            keep(self._books, trial, candidate.config, candidate.data.dataset, fitted[0])
+            keep(self._books, trial, candidate.config, candidate.data.dataset, first)
         return trial
 
 
@@ -203,9 +211,9 @@ def _build(candidate: _Candidate) -> Any:
 
     try:
         return build_model(candidate.config, candidate.builder, candidate.data.dataset, precision="float32")
+    except BuilderError:
+        raise
     except ModelError as error:
-        if error.__cause__ is not None:  # the builder's own failure, not its refusal
-            raise
         raise Rejected(str(error), Figures()) from error
 
 

@@ -131,9 +131,8 @@ def make_space(
     return found.gridded() if grid else found
 
 
-def check_grid(space: Space, trials: int) -> None:
+def check_grid(size: int, trials: int) -> None:
     """Raises UsageError where the grid has more combinations than there are trials."""
-    size = space.grid_size()
     if size > trials:
         raise UsageError(
             f"the grid has {size:,} combinations, more than the {trials:,} trials; give --trials {size}, "

@@ -9,13 +9,15 @@ from typing import Any
 
 from tuning.books import Books
 from tuning.conducting import Staff, conduct
-from tuning.final import retrain
+from tuning.final import Final, retrain
 from tuning.plan import Plan
 from tuning.planning import Asked, Prepared, prepare, prepare_again
 from tuning.reporting.page import write_page
 from tuning.result import Search
 from tuning.roles import SearchEvent, listen
-from zoo.runs import locked, safe_name, stamp
+from tuning.trial import Trial
+from zoo.errors import InterruptedRunError, TerminatedRunError
+from zoo.runs import is_run, locked, safe_name, stamp
 from zoo.settings import tuner_role
 from zoo.training.events import Event
 
@@ -124,12 +126,43 @@ def tune(
         books.prune()
         on_begin(books)
         staff = Staff(make_runner=_runner(books, on_event), workers=workers or 0, address=chief or "")
+        before = books.status()
         best = conduct(books, prepared.space, prepared.epochs, staff, on_event)
-        final = retrain(books, best, out=Path(out), name=name, listener=on_event, keep_as_it_is=no_retrain)
+        final = _made_before(before, best, no_retrain)
+        if final is None or name is not None:
+            final = _conclude(books, best, Path(out), name, on_event, no_retrain=no_retrain)
         ended = books.trials()[0]
-        books.write_plan("finished", best=best.id, run=final.run.path, seconds=books.status().get("seconds"))
+        books.write_plan(
+            "finished",
+            best=best.id,
+            run=final.run.path,
+            final=final.to_json(),
+            as_it_is=no_retrain,
+            seconds=books.status().get("seconds"),
+        )
         write_page(books, ended, final)
     return Search(books, tuple(ended), final, time.monotonic() - began)
+
+
+def _made_before(status: Mapping[str, Any], best: Trial, as_it_is: bool) -> Final | None:
+    """What an earlier call made of the winner, where it is still the winner and still there."""
+    if status.get("best") != best.id or status.get("as_it_is") != as_it_is or not is_run(status.get("run") or ""):
+        return None
+    return Final.from_json(status["final"])
+
+
+def _conclude(
+    books: Books, best: Trial, out: Path, name: str | None, on_event: TuneListener, *, no_retrain: bool
+) -> Final:
+    """The winner's last training; an interrupt of it leaves a finished search."""
+    try:
+        return retrain(books, best, out=out, name=name, listener=on_event, keep_as_it_is=no_retrain)
+    except (InterruptedRunError, TerminatedRunError) as error:
+        raise type(error)(
+            "interrupted while the winner was trained for the last time; the search itself is over and kept, go on "
+            f"with: zoo tune --resume '{books.path}'",
+            run=books.path,
+        ) from error
 
 
 def _work_for(address: str, folder: Path | None, name: str, on_event: TuneListener) -> None:

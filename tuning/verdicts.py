@@ -29,6 +29,10 @@ def no_winner(trials: Sequence[Trial], limits: Limits) -> ZooError:
             f"every trial failed: {_reasons(failed)}{besides}; correct the cause, or narrow the space with "
             "--space; see trials/*/trial.json"
         )
+    if rejected and not limits:
+        return DivergedError(
+            f"every trial was refused: {_reasons(rejected)}; search other values with --space; see trials/*/trial.json"
+        )
     if rejected:
         return GateError(_nothing_fits(rejected, limits))
     return ResourceError(

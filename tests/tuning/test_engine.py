@@ -362,7 +362,7 @@ def test_a_search_that_is_killed_at_any_write_goes_on_as_if_it_had_not_been(tmp_
         events = []
         resumed = engine_of(books, events.append)
         assert [trial for trial in resumed.trials if trial.status != "running"] == ended
-        assert events == [], "nothing was damaged"
+        assert not [event for event in events if isinstance(event, Message)], "nothing was damaged"
         work(resumed, runner, "w")
         assert told(resumed.trials) == expected, kill_at
         assert sum(trial.attempt > 1 for trial in resumed.trials) <= 1

@@ -262,9 +262,9 @@ def test_the_size_of_a_grid_respects_what_hangs_on_what():
 
 def test_a_grid_larger_than_the_trials_is_refused_with_both_numbers():
     space = make_space(["iris-mlp"], ["units=8,16,32", "layers=1,2,3"], {}, grid=True)
-    check_grid(space, 9)
+    check_grid(space.grid_size(), 9)
     with pytest.raises(UsageError, match=r"9 combinations, more than the 8 trials; give --trials 9"):
-        check_grid(space, 8)
+        check_grid(space.grid_size(), 8)
 
 
 def test_the_ends_of_a_logarithmic_range_are_proposed_and_nothing_beyond():

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tuning.books import Books
+from tuning.brackets import hyperband_brackets
+from tuning.budget import check_device
 from tuning.conducting import Staff, conduct
-from tuning.durations import parse_seconds
 from tuning.limits import parse_limits
 from tuning.own.space import OwnSpace
 from tuning.plan import TUNERS, Plan
+from tuning.planning import DEFAULT_KEEP, DEFAULT_TRIALS, MODES, changeable, least, one_of
 from tuning.result import Search
 from tuning.roles import SearchListener, listen
+from tuning.space import check_grid
 from zoo.errors import UsageError
-from zoo.registry import suggest
 from zoo.runs import locked, safe_name, stamp
 from zoo.settings import TunerRole, quiet_tensorflow, tuner_role
-
-MODES = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 
 def search(
@@ -32,7 +33,7 @@ def search(
     objective: Any = None,
     epochs: int = 10,
     tuner: str = "random",
-    trials: int = 20,
+    trials: int | None = None,
     max_time: str | float | None = None,
     repeats: int = 1,
     quantize: str | None = None,
@@ -40,7 +41,7 @@ def search(
     max_arena: str | int | None = None,
     max_latency: str | None = None,
     max_macs: str | int | None = None,
-    keep: int = 3,
+    keep: int | None = None,
     seed: int = 0,
     callbacks: Sequence[Any] = (),
     name: str = "search",
@@ -63,7 +64,7 @@ def search(
             first compiled metric, or "val_loss".
         epochs: Of a trial; the best epoch's weights count.
         tuner: "random", "hyperband", "bayesian" or "grid".
-        trials: To train; what does not fit the budget does not count.
+        trials: To train, by default 20; what does not fit the budget does not count.
         max_time: Wall-clock budget, seconds or such as "30m".
         repeats: Trainings of each candidate; the mean counts.
         quantize: Export every candidate in this mode, and score the exported file by the compiled metrics.
@@ -71,12 +72,12 @@ def search(
         max_arena: Largest tensor arena of tflite-micro, likewise.
         max_latency: Longest median time of one sample on this machine, such as "2ms".
         max_macs: Most multiplications with addition of one sample, such as "5M".
-        keep: Trials that keep their weights.
+        keep: Trials that keep their weights, by default 5.
         seed: Of the proposals and the trainings.
         callbacks: Keras callbacks, copied for each training.
         name: The search's, a folder in `out`.
         out: Folder of all runs.
-        resume: Folder of a search to go on with.
+        resume: Folder of a search to go on with; trials, max_time and keep may be others.
         on_event: Told what happens.
         **fit_arguments: Further ones of `keras.Model.fit`, such as `steps_per_epoch` and `class_weight`.
 
@@ -102,34 +103,27 @@ def search(
     quiet_tensorflow()
     from tuning.own.running import OwnData, OwnRunner, hypermodel_of
 
-    for option, value, allowed in (("tuner", tuner, TUNERS), ("quantize", quantize or MODES[0], MODES)):
-        if value not in allowed:
-            raise UsageError(
-                f"{option} {value!r} is unknown{suggest(value, allowed)}; choose one of {', '.join(allowed)}"
-            )
-    for option, number in (("trials", trials), ("repeats", repeats), ("epochs", epochs), ("keep", keep)):
-        if number < 1:
-            raise UsageError(f"{option} = {number} is not allowed; expected 1 or more")
     hypermodel = hypermodel_of(build)
     with tempfile.TemporaryDirectory() as scratch:
         space = OwnSpace.discover(hypermodel, Path(scratch))
     goal = _objective(objective, hypermodel, space)
     limits = parse_limits(max_flash, max_arena, max_latency, max_macs)
+    if quantize or limits:
+        check_device(limits, quantize)
     plan = Plan(
         names=(name,),
         given={"epochs": epochs, **{key: repr(value) for key, value in fit_arguments.items()}},
         space=space.to_json(),
-        tuner=tuner,  # type: ignore[arg-type]
+        tuner=one_of("tuner", tuner, TUNERS),  # type: ignore[arg-type]
         objective=goal.name,
         smaller_is_better=goal.direction == "min",
         seed=seed,
-        quantize=quantize or ("float32" if limits else None),
+        quantize=one_of("quantize", quantize, MODES) if quantize else "float32" if limits else None,
         limits=limits,
         repeats=repeats,
-        trials=trials,
-        max_seconds=None if max_time is None else parse_seconds(max_time, "max_time"),
-        keep=keep,
     )
+    changes = changeable(trials=trials, max_time=max_time, keep=keep)
+    least(epochs=epochs, repeats=repeats)
 
     def make_runner(books: Books, check: Callable[[], None]) -> OwnRunner:
         data = OwnData(train_data, validation_data)
@@ -148,12 +142,13 @@ def search(
     if role is not None and not role.is_chief:
         _work(role, None if resume is None else Path(resume), make_runner, on_event)
         return None
-    books = _books(plan, Path(out), None if resume is None else Path(resume))
+    books = _books(plan, changes, Path(out), None if resume is None else Path(resume))
+    if books.plan.tuner == "grid":
+        check_grid(space.grid_size(), books.plan.trials)
     with locked(books.path):
         books.prune()
-        staff = Staff(
-            make_runner=lambda check: make_runner(books, check), address=role.address if role is not None else ""
-        )
+        address = role.address if role is not None else ""
+        staff = Staff(make_runner=lambda check: make_runner(books, check), address=address)
         conduct(books, space, epochs, staff, on_event)
     return Search(books, tuple(books.trials()[0]), None, time.monotonic() - began)
 
@@ -164,19 +159,22 @@ def _work(role: TunerRole, folder: Path | None, make_runner: Any, on_event: Sear
     run_worker(role.address, folder, role.name, make_runner=make_runner, listener=on_event)
 
 
-def _books(plan: Plan, out: Path, resume: Path | None) -> Books:
+def _books(plan: Plan, changes: Mapping[str, Any], out: Path, resume: Path | None) -> Books:
     """A new folder, or that of the search to go on with.
 
     Raises:
         UsageError: The plan is another one.
     """
     if resume is None:
+        plan = replace(plan, **{"trials": DEFAULT_TRIALS, "keep": DEFAULT_KEEP, **changes})
+        if plan.tuner == "hyperband":
+            plan = replace(plan, brackets=hyperband_brackets(int(plan.given["epochs"]), plan.trials))
         return Books.create(out.absolute() / safe_name(plan.names[0]) / stamp(), plan)
     books = Books.open(resume)
     differences = books.plan.differences(plan)
     if differences:
         raise UsageError(f"{books.path} is another search: {'; '.join(differences)}; search anew without resume")
-    return Books(books.path, plan)
+    return Books(books.path, replace(books.plan, **changes))
 
 
 def _objective(asked: Any, hypermodel: Any, space: OwnSpace) -> Any:

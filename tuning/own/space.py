@@ -55,10 +55,6 @@ class OwnSpace:
         """What a person reads: the entries without the tuner's own."""
         return {name: value for name, value in proposed.items() if not name.startswith("tuner/")}
 
-    def encode(self, values: Mapping[str, Value]) -> dict[str, Any]:
-        """What the oracle reads."""
-        return dict(values)
-
     def default(self) -> dict[str, Any]:
         """Every active entry at its default."""
         space = self._declared.copy()
@@ -75,10 +71,6 @@ class OwnSpace:
         """For `search.json`."""
         config: dict[str, Any] = self._declared.get_config()
         return tuple(config["space"])
-
-    def describe(self) -> list[str]:
-        """An entry a line."""
-        return [repr(entry) for entry in self._declared.space]
 
 
 def _explored(hypermodel: Any, known: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuning.books import PAGE, Books
+from tuning.durations import show_seconds
 from tuning.pareto import Choice, choose, dimensions, front
 from tuning.plan import Plan
 from tuning.reporting import knob_pictures, pictures
@@ -155,7 +155,7 @@ def _top(found: Found, title: str, final: Final | None) -> list[str]:
         f"candidates exported as {plan.quantize}" if plan.quantize else "",
         f"at most {limits_text(plan.limits)}" if plan.limits else "",
         f"mean of {plan.repeats} trainings" if plan.repeats > 1 else "",
-        f"{_duration(sum(trial.seconds for trial in found.trials))} in trials",
+        f"{show_seconds(sum(trial.seconds for trial in found.trials))} in trials",
         f"seed {plan.seed}",
     ]
     going_on = f" Go on with: zoo tune --resume {shlex.quote(str(found.books.path))}" if not found.running else ""
@@ -278,11 +278,3 @@ def _searched(found: Found) -> list[str]:
         page.table(["searched", "values"], rows, figures=False),
         page.table(["same for all trials", ""], fixed, figures=False),
     ]
-
-
-def _duration(seconds: float) -> str:
-    """Time for people: "42 s", "3 min 20 s", "2 h 5 min"."""
-    if not math.isfinite(seconds) or seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

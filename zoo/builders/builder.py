@@ -14,6 +14,11 @@ from zoo.hyperparameters import Hyperparameter, Value, resolve
 from zoo.registry import Registry, blame, is_library, load_object
 from zoo.settings import without_chatter
 
+
+class BuilderError(ModelError):
+    """A builder that failed, or returned no model of the shapes asked for; one that refuses raises a ModelError."""
+
+
 Recommend = Callable[[InputSpec, OutputSpec, int], Mapping[str, object]]
 """From what goes in, what comes out and the number of training samples to knobs that suit them."""
 
@@ -49,28 +54,30 @@ class Builder:
         except (MemoryError, ZooError):
             raise
         except Exception as error:
-            raise ModelError(f"builder {self.card.name!r} failed: {blame(error)}") from error
+            raise BuilderError(f"builder {self.card.name!r} failed: {blame(error)}") from error
         self._check_model(model, inputs, outputs)
         return model
 
     def _check_model(self, model: Any, inputs: InputSpec, outputs: OutputSpec) -> None:
-        """Raises ModelError unless it is a built Keras model that takes these inputs and answers with these outputs."""
+        """Raises BuilderError unless it is a built Keras model that takes these inputs and gives these outputs."""
         import keras
 
         returned = f"builder {self.card.name!r} returned {type(model).__name__}"
         if not isinstance(model, keras.Model):
-            raise ModelError(f"{returned}, which is no keras.Model; return the model, not compiled")
+            raise BuilderError(f"{returned}, which is no keras.Model; return the model, not compiled")
         taken, answered = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
         if taken is None or answered is None:
-            raise ModelError(
+            raise BuilderError(
                 f"{returned}, which does not know its shapes; begin it with keras.Input(inputs.shape): "
                 "keras.Sequential([keras.Input(inputs.shape), ...]) or keras.Model(start, layers(start))"
             )
         wanted = (None, *inputs.shape)
         if not _accepts(taken, wanted):
-            raise ModelError(f"{returned} with input {taken}; expected input {wanted}, from keras.Input(inputs.shape)")
+            raise BuilderError(
+                f"{returned} with input {taken}; expected input {wanted}, from keras.Input(inputs.shape)"
+            )
         if answered != (None, *outputs.shape):
-            raise ModelError(
+            raise BuilderError(
                 f"{returned} with output {answered}; expected a keras.Model with output {(None, *outputs.shape)}"
             )
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from tuning.books import Books
 from tuning.durations import show_seconds
 from tuning.reporting.words import figures_text, values_text
-from tuning.roles import SearchEvent, TrialEnded, TrialMoved, TrialStarted, WorkerChanged
+from tuning.roles import SearchEvent, TrialEnded, TrialMoved, TrialReturned, TrialStarted, WorkerChanged
 from tuning.trial import Trial
 from zoo.cli.display import HushableConsole, TrainingDisplay
 from zoo.cli.search_result import closing, value
@@ -89,18 +89,20 @@ class SearchDisplay:
                 self._say(event.text, style="bold red" if event.warning else "")
             elif isinstance(event, WorkerChanged):
                 self._say(f"worker {event.worker} {event.what}")
-            elif isinstance(event, (TrialStarted, TrialMoved, TrialEnded)):
+            elif isinstance(event, (TrialStarted, TrialMoved, TrialEnded, TrialReturned)):
                 self._trial(event)
             else:
                 self._train(event)
 
-    def _trial(self, event: TrialStarted | TrialMoved | TrialEnded) -> None:
+    def _trial(self, event: TrialStarted | TrialMoved | TrialEnded | TrialReturned) -> None:
         if self._state is None:
             return
         if isinstance(event, TrialStarted):
             self._state.start(event.trial)
         elif isinstance(event, TrialMoved):
             self._state.move(event.progress)
+        elif isinstance(event, TrialReturned):
+            self._state.drop(event.trial.id)
         else:
             self._state.end(event.trial)
             if self._live is None:

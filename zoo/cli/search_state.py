@@ -70,6 +70,10 @@ class SearchState:
         self.ended.pop(trial.id, None)  # to the end of the order
         self.ended[trial.id] = trial
 
+    def drop(self, identifier: str) -> None:
+        """It is with no worker any more."""
+        self.running.pop(identifier, None)
+
     def elapsed(self, now: float) -> float:
         """Seconds since the beginning, those of earlier sessions included."""
         return self._used + now - self._began

@@ -12,7 +12,7 @@ from tuning.plan import Plan
 from tuning.planning import Asked, prepare
 from tuning.roles import TrialEnded
 from tuning.tune import search_name, tune
-from zoo.errors import UsageError, ZooError
+from zoo.errors import DataError, UsageError, ZooError
 from zoo.runs import Run
 from zoo.training.events import Event, Listener, Message
 from zoo.training.trainer import versions
@@ -40,7 +40,7 @@ def tuned(path: Path, options: Mapping[str, Any], *, root: Path, force: bool, li
         plan = prepare(Asked(names=str(path), **wanted), listener).plan
     except UsageError as error:
         raise UsageError(f"{path}: [tune] {error}") from error
-    earlier = None if force else _earlier(root / search_name(plan), plan)
+    earlier = None if force else _earlier(root / search_name(plan), plan, listener)
     run = None if earlier is None else _winner(earlier)
     if run is not None:
         listener(Message(f"unchanged, not searched again: {run.path}"))
@@ -58,13 +58,16 @@ def tuned(path: Path, options: Mapping[str, Any], *, root: Path, force: bool, li
     return found.run, False
 
 
-def _earlier(folder: Path, plan: Plan) -> Books | None:
+def _earlier(folder: Path, plan: Plan, listener: Listener) -> Books | None:
     """The newest search of an equal plan."""
     for file in sorted(folder.glob(f"*/{SEARCH}"), reverse=True):
-        with suppress(ZooError):  # a damaged search is none
+        try:
             books = Books.open(file.parent)
-            if not books.plan.differences(plan) and books.plan.trials == plan.trials:
-                return books
+        except DataError as error:
+            listener(Message(f"{error}; it is left as it is, and not taken over", warning=True))
+            continue
+        if not books.plan.differences(plan) and books.plan.trials == plan.trials:
+            return books
     return None
 
 
