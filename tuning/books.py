@@ -56,7 +56,12 @@ class Books:
         """
         if not (path / SEARCH).is_file() and not (path / TRIALS).is_dir():
             raise UsageError(f"{str(path)!r} is not a search; expected a folder with a {SEARCH}, which zoo tune prints")
-        return cls(path.absolute(), Plan.from_json(read_json(path / SEARCH), str(path / SEARCH)))
+        try:
+            return cls(path.absolute(), Plan.from_json(read_json(path / SEARCH), str(path / SEARCH)))
+        except DataError as error:
+            raise DataError(
+                f"{error}; it says what the search is for: bring it back, or search anew (its trials are in {TRIALS})"
+            ) from error
 
     def write_plan(self, status: SearchStatus, **more: Any) -> None:
         """Writes `search.json`; `more` are keys that a reader may want, such as "best" and "run"."""

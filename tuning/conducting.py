@@ -41,11 +41,13 @@ class Staff:
         make_runner: For this process.
         workers: Processes to start here instead; 0 for none.
         address: HOST:PORT to deal on for workers elsewhere; empty for none.
+        resume: How to go on, with {} for the folder.
     """
 
     make_runner: MakeRunner
     workers: int = 0
     address: str = ""
+    resume: str = "zoo tune --resume '{}'"
 
 
 def conduct(books: Books, space: SearchSpace, epochs: int, staff: Staff, listener: SearchListener) -> Trial:
@@ -76,7 +78,7 @@ def conduct(books: Books, space: SearchSpace, epochs: int, staff: Staff, listene
         hear.write("interrupted")
         terminated = isinstance(interrupt, SigtermInterrupt)
         kind = TerminatedRunError if terminated else InterruptedRunError
-        raise kind(_interrupted(books), run=books.path) from interrupt
+        raise kind(_interrupted(books, staff), run=books.path) from interrupt
     except ZooError as error:
         hear.write("failed")
         error.run = books.path
@@ -130,7 +132,7 @@ def _many(books: Books, engine: Engine, staff: Staff, box: Mailbox) -> None:
     box.empty()
 
 
-def _interrupted(books: Books) -> str:
+def _interrupted(books: Books, staff: Staff) -> str:
     ranked = books.ranked()
     so_far = "no trial had ended"
     if ranked:
@@ -138,7 +140,7 @@ def _interrupted(books: Books) -> str:
         so_far = (
             f"the best so far is trial {best.id} with {books.plan.objective} {show(books.plan.objective, best.score)}"
         )
-    return f"interrupted, {so_far}; everything is kept, go on with: zoo tune --resume '{books.path}'"
+    return f"interrupted, {so_far}; everything is kept, go on with: {staff.resume.format(books.path)}"
 
 
 class _Writer:

@@ -143,7 +143,7 @@ class Engine:
         trials = self.trials
         ranked = self._books.ranked(trials)
         if not ranked:
-            raise no_winner(trials, self._plan.limits)
+            raise no_winner(trials, self._plan.limits, self._books.path)
         return ranked[0]
 
     def _rebuild(self, say: SearchListener, leave_running: bool) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
+from tuning.dimensions import Dimension
 from zoo.errors import DataError
 from zoo.runs import jsonable
 
@@ -107,7 +108,14 @@ class Plan:
     def _told(self, one: Mapping[str, Any], two: Mapping[str, Any]) -> list[str]:
         may_change = {"trials", "max_seconds", "keep", "brackets", "schema_version"}
         return [
-            f"{name} was {one[name]!r}, is {two[name]!r}"
+            f"{name} was {_shown(name, one[name])}, is {_shown(name, two[name])}"
             for name in one
             if name not in may_change and one[name] != two[name]
         ]
+
+
+def _shown(name: str, value: Any) -> str:
+    """A value for people; of a space the knobs with their ranges."""
+    if name != "space":
+        return repr(value)
+    return "; ".join(Dimension(**row).describe() if "knob" in row else str(row["config"]) for row in value)

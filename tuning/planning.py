@@ -65,8 +65,13 @@ class Asked:
     given: Mapping[str, Any] | None = None
 
 
-def prepare(asked: Asked, listener: Listener) -> Prepared:
+def prepare(asked: Asked, listener: Listener, known: Space | None = None) -> Prepared:
     """Checks everything, loads the data, and decides on what was not said.
+
+    Args:
+        asked: By the user.
+        listener: Told what happens.
+        known: The space where it is not to be made, but for a search that is resumed.
 
     Raises:
         UsageError: Something that is unknown, empty or does not fit together.
@@ -80,11 +85,13 @@ def prepare(asked: Asked, listener: Listener) -> Prepared:
     changes = _changes(asked)
     least(repeats=asked.repeats)
     grid = tuner == "grid"
-    make_space(names, asked.space, given, data=asked.data, grid=grid)  # what is wrong with it is told before data load
+    if known is None:
+        make_space(names, asked.space, given, data=asked.data, grid=grid)  # what is wrong is told before the data load
     configs = {name: configure(name, given, data=asked.data) for name in names}
     dataset = load_data(configs[names[0]], listener)
     advice = {name: advised(config, dataset) for name, config in configs.items()}
-    space = make_space(names, asked.space, given, data=asked.data, grid=grid, advice=advice)
+    space = known or make_space(names, asked.space, given, data=asked.data, grid=grid, advice=advice)
+    _check_comparable(asked.objective, space)
     if asked.quantize or limits:
         check_device(limits, asked.quantize)
     plan = Plan(
@@ -119,17 +126,21 @@ def prepare_again(books: Books, asked: Asked, listener: Listener) -> Prepared:
         UsageError: What else was given differs from the search's own, or a recipe has changed since.
         DataError: The data have changed.
     """
-    plan = books.plan
-    prepared = prepare(_filled(asked, plan), listener)
-    if prepared.plan.sha256 != plan.sha256:
-        raise DataError(f"the data of {books.path} have changed since; search anew, or bring them back")
-    wanted = prepared.plan if asked.space else replace(prepared.plan, space=plan.space)
-    differences = plan.differences(wanted)
-    if differences:
+    plan, other = books.plan, f"{books.path} is another search"
+    names = _names(asked.names) if asked.names else plan.names
+    if (names, asked.tuner or plan.tuner) != (plan.names, plan.tuner):
         raise UsageError(
-            f"{books.path} is another search: {'; '.join(differences)}; leave that out, or search without --resume"
+            f"{other}: {plan.tuner} over {', '.join(plan.names)}; leave name and tuner out, or search anew"
         )
     space = Space.from_json(plan.names, plan.space)
+    prepared = prepare(_filled(asked, plan), listener, None if asked.space else space)
+    if prepared.plan.sha256 != plan.sha256:
+        raise DataError(f"the data of {books.path} have changed since; search anew, or bring them back")
+    differences = plan.differences(prepared.plan)
+    if differences:
+        raise UsageError(f"{other}: {'; '.join(differences)}; leave that out, or search without --resume")
+    if asked.trials is not None and asked.trials < plan.trials:
+        listener(Message(f"the search was for {plan.trials} trials, now it is for {asked.trials}", warning=True))
     plan = replace(plan, **_changes(asked))
     if plan.tuner == "grid":
         check_grid(space.grid_size(), plan.trials)
@@ -184,6 +195,15 @@ def least(**numbers: int | None) -> None:
 
 def _changes(asked: Asked) -> dict[str, Any]:
     return changeable(trials=asked.trials, max_time=asked.max_time, keep=asked.keep)
+
+
+def _check_comparable(objective: str | None, space: Space) -> None:
+    """Raises UsageError where the objective would be in other units from trial to trial."""
+    units = [dimension.knob for dimension in space.dimensions if dimension.knob in ("loss", "target_transform")]
+    if objective in ("loss", "val_loss") and units:
+        raise UsageError(
+            f"losses of different {' and '.join(units)} are not comparable; take another --objective, or fix it"
+        )
 
 
 def _settings(configs: Mapping[str, RunConfig]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tuning.books import Books
 from tuning.conducting import Staff, conduct
+from tuning.distribution import addresses
 from tuning.final import Final, retrain
 from tuning.plan import Plan
 from tuning.planning import Asked, Prepared, prepare, prepare_again
@@ -102,6 +103,8 @@ def tune(
     if worker is not None:
         _work_for(worker, None if resume is None else Path(resume), role.name if role else "", on_event)
         return None
+    if chief is not None:
+        addresses.check_free(chief)
     asked = Asked(
         names=names or "",
         data=data,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from tuning.plan import Limits
 from tuning.trial import Figures, Trial
@@ -14,12 +15,13 @@ from zoo.training.study_plan import text as written
 COMMONEST = 3
 
 
-def no_winner(trials: Sequence[Trial], limits: Limits) -> ZooError:
+def no_winner(trials: Sequence[Trial], limits: Limits, folder: Path) -> ZooError:
     """Why none of the trials completed.
 
     Args:
         trials: All of a search.
         limits: What the device has.
+        folder: Of the search.
     """
     failed = [trial for trial in trials if trial.status == "failed"]
     rejected = [trial for trial in trials if trial.status == "rejected"]
@@ -36,7 +38,8 @@ def no_winner(trials: Sequence[Trial], limits: Limits) -> ZooError:
     if rejected:
         return GateError(_nothing_fits(rejected, limits))
     return ResourceError(
-        "the time was over before any trial had ended; give more with --max-time, or resume the search"
+        "the time was over before any trial had ended; give more: "
+        f"zoo tune --resume '{folder}' --max-time 30m, say (its folder is kept)"
     )
 
 

@@ -95,6 +95,8 @@ class Sleeper:
     def run(self, trial: Trial, tell: Tell) -> Trial:
         (self.books.path / f"started-{trial.id}-{trial.attempt}-{trial.worker}-{os.getpid()}").touch()
         if trial.id == self.given.get("deadly"):
+            if "exits" in self.given:
+                os._exit(int(self.given["exits"]))
             os.kill(os.getpid(), signal.SIGKILL)
         end = time.monotonic() + float(self.given["seconds"])
         while time.monotonic() < end or self.begun() < int(self.given.get("together", 0)):

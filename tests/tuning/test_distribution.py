@@ -114,6 +114,16 @@ def test_a_trial_that_kills_its_worker_twice_has_failed_with_the_cause_and_the_s
     assert all(trial.worker == "worker-1" for trial in trials.values()), "started again under its own name"
 
 
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_trial_that_ends_its_process_by_any_exit_code_is_no_end_of_the_search(folder, code):
+    """Also by the codes of a worker that has done its work, or whose error would come again."""
+    books = make_books(folder, seconds=0.0, deadly="0001", exits=code)
+    run_chief(books, Desk(books, 3), workers=1, runner=RUNNER, beat=0.1)
+    trials = ended(books)
+    assert [trial.status for trial in trials] == ["completed", "failed", "completed"]
+    assert f"exit code {code}" in trials[1].reason
+
+
 def test_a_worker_that_cannot_start_is_an_error_with_its_last_words(folder):
     books = make_books(folder, broken="no such toolkit")
     with pytest.raises(ResourceError, match=r"no worker is left: worker-1 .*no such toolkit.*worker-1\.log"):

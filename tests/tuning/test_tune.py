@@ -71,11 +71,13 @@ def test_the_same_seed_gives_the_same_trials_and_another_gives_others(found: Any
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"space": ["units=4,8"]}, "space was .*, is "),
+        ({"space": ["units=4,8"]}, "space was units  4, 8, 16; .*, is units  4, 8"),
         ({"quantize": "int8"}, "quantize was None, is 'int8'"),
         ({"epochs": 4}, "knobs have changed"),
         ({"objective": "loss"}, "objective was 'accuracy', is 'loss'"),
-        ({"names": "wine-mlp"}, "the data of .* have changed"),
+        ({"names": "wine-mlp"}, "another search: random over iris-mlp"),
+        ({"tuner": "grid"}, "another search: random over iris-mlp"),
+        ({"names": "iris-mlp", "repeats": 2}, "repeats was 1, is 2"),
         ({"max_flash": "64k"}, "limits was"),
     ],
 )
@@ -203,6 +205,8 @@ def test_what_does_not_fit_costs_no_training_and_nothing_fits_shows_the_smallest
         (["iris-mlp", "--space", "units=1:64", "--tuner", "grid", "--trials", "2"], 2, "more than the 2 trials"),
         (["iris-mlp", "--objective", "mae"], 2, "choose one of loss, accuracy"),
         (["iris-mlp", "--max-time", "soon"], 2, "is no time"),
+        (["diabetes-mlp", "--objective", "loss", "--space", "loss=mse,mae"], 2, "losses of different loss are not"),
+        (["iris-mlp", "--chief", "localhost"], 2, "HOST:PORT"),
         (["iris-mlp", "--max-flash", "much"], 2, "much"),
         (["iris-mlp", "--max-latency", "2"], 2, "2ms"),
         (["iris-mlp", "--max-arena", "32k", "--quantize", "float16"], 2, "not float16"),

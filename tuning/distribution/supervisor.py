@@ -175,12 +175,12 @@ class Supervisor:
             _close(worker.process)
         worker.last_words = how = self._how(worker, code)
         held = self._lose(worker.name, how)
-        if code == 0:
+        if code == 0 and not held:  # with a trial in hand it was the trial that ended the process
             worker.state = "left"
             self._listener(WorkerChanged(worker=worker.name, what="left"))
             return
         worker.starts = 0 if held else worker.starts
-        if code in _FOR_GOOD or worker.starts >= STARTS_IN_A_ROW:
+        if (code in _FOR_GOOD and not held) or worker.starts >= STARTS_IN_A_ROW:
             worker.state = "failed"
             self._listener(WorkerChanged(worker=worker.name, what=f"{how}; not started again"))
             return

@@ -101,6 +101,8 @@ def search(
     """
     began = time.monotonic()
     quiet_tensorflow()
+    _check_ends(train_data, "train_data", "steps_per_epoch", fit_arguments)
+    _check_ends(validation_data, "validation_data", "validation_steps", fit_arguments)
     from tuning.own.running import OwnData, OwnRunner, hypermodel_of
 
     hypermodel = hypermodel_of(build)
@@ -148,9 +150,20 @@ def search(
     with locked(books.path):
         books.prune()
         address = role.address if role is not None else ""
-        staff = Staff(make_runner=lambda check: make_runner(books, check), address=address)
+        staff = Staff(
+            make_runner=lambda check: make_runner(books, check),
+            address=address,
+            resume="zoo.tuning.search(..., resume='{}')",
+        )
         conduct(books, space, epochs, staff, on_event)
     return Search(books, tuple(books.trials()[0]), None, time.monotonic() - began)
+
+
+def _check_ends(data: Any, what: str, steps: str, fit_arguments: Mapping[str, Any]) -> None:
+    """Raises UsageError for data that repeat without end, where nobody says how much of them is an epoch."""
+    cardinality = getattr(data, "cardinality", None)
+    if callable(cardinality) and int(cardinality()) == -1 and steps not in fit_arguments:  # INFINITE_CARDINALITY
+        raise UsageError(f"{what} repeats without end; give {steps}=N, or a part of it such as dataset.take(N)")
 
 
 def _work(role: TunerRole, folder: Path | None, make_runner: Any, on_event: SearchListener) -> None:

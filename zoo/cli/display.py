@@ -35,7 +35,7 @@ class TrainingDisplay:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or HushableConsole(stderr=True, highlight=False, soft_wrap=True)
+        self._console = console or HushableConsole(stderr=True, highlight=False, soft_wrap=True, emoji=False)
         self._progress = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=24),
@@ -117,7 +117,7 @@ class StudyDisplay:
     """Shows the trainings of a study, a line each; on a terminal the epoch at hand below them."""
 
     def __init__(self) -> None:
-        self._console = HushableConsole(stderr=True, highlight=False, soft_wrap=True)
+        self._console = HushableConsole(stderr=True, highlight=False, soft_wrap=True, emoji=False)
         self._status = self._console.status("")
 
     def __enter__(self) -> StudyDisplay:

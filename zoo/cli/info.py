@@ -127,6 +127,7 @@ def _knobs(declared: Iterable[Hyperparameter], values: Mapping[str, Any]) -> lis
             "default": knob.default,
             "type": knob.type,
             "range": knob.range,
+            "search": list(knob.search),
             "help": knob.help,
         }
         for knob in declared
@@ -166,13 +167,21 @@ def _page(value: Mapping[str, Any]) -> str:
     lines.append(aligned(facts))
     for section in ("hyperparameters", "training", "splits"):
         if section in value:
-            rows = [("KNOB", "VALUE", "RANGE", "WHAT")]
-            rows += [(k["name"], _text(k["value"]), k["range"], k["help"]) for k in value[section]]
+            rows = [("KNOB", "VALUE", "RANGE", "SEARCHED", "WHAT")]
+            rows += [(k["name"], _text(k["value"]), k["range"], _searched(k), k["help"]) for k in value[section]]
             lines += ["", section, aligned(rows)]
     example = value["name"] if "family" in value else f"{value['name']} --data NAME"
     if "file" in value:
         example = f"'{value['file']}'"
     return "\n".join([*lines, "", f"change one: zoo train {example} --set KEY=VALUE"])
+
+
+def _searched(knob: Mapping[str, Any]) -> str:
+    """What `zoo tune` searches unless told otherwise; empty where it does not."""
+    values = [_text(value) for value in knob["search"]]
+    if len(values) < 2:
+        return ""
+    return " to ".join(values) if knob["type"] in ("int", "float") and len(values) == 2 else ", ".join(values)
 
 
 def _text(value: object) -> str:

@@ -46,7 +46,7 @@ class SearchDisplay:
     """
 
     def __init__(self, console: Console | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console = console or HushableConsole(stderr=True, highlight=False, soft_wrap=True)
+        self._console = console or HushableConsole(stderr=True, highlight=False, soft_wrap=True, emoji=False)
         self._clock = clock
         self._lock = threading.RLock()
         self._state: SearchState | None = None

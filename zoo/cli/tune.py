@@ -47,13 +47,23 @@ MODES = ("float32", "float16", "dynamic", "int8", "int16x8")
 @click.option("--max-arena", metavar="S", help="Largest tensor arena of tflite-micro, such as 32k.")
 @click.option("--max-latency", metavar="TIME", help="Longest time of one sample on this machine, such as 2ms.")
 @click.option("--max-macs", metavar="N", help="Most multiplications of one sample, such as 5M.")
-@click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Trials that keep their weights. [default: 5]")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Trials that keep their weights; those on the Pareto front do beside them. [default: 5]",
+)
 @click.option(
     "--no-retrain",
     is_flag=True,
     help="Keep the winner's own weights, instead of training it again on training and validation data together.",
 )
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Local worker processes, cores divided.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Local worker processes, cores divided; a trial that crashes its process does not end the search.",
+)
 @click.option("--chief", metavar="HOST:PORT", help="Deal trials to workers on other machines; the folder is shared.")
 @click.option("--worker", metavar="HOST:PORT", help="Work for the chief there, on the same shared folder.")
 @click.option(
