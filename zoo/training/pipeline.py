@@ -77,7 +77,10 @@ def batches(
 
     dataset = tf.data.Dataset.from_tensors(0).map(permuted).flat_map(slices)
     dataset = dataset.map(gather, num_parallel_calls=2, deterministic=True)
-    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4)
+    options = tf.data.Options()
+    # TensorFlow 2.21 waits for the thread that tunes a pipeline when its iterator ends, up to five seconds an epoch.
+    options.autotune.enabled = False
+    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4).with_options(options)
 
 
 def class_weights(targets: np.ndarray, classes: int) -> np.ndarray:
