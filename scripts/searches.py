@@ -38,14 +38,14 @@ DEVICES: Mapping[str, tuple[float, tuple[str, ...]]] = {
 """Recipe to the target and the options of its search."""
 
 RECIPES: Mapping[str, tuple[str, ...]] = {
-    "diabetes-mlp": ("--trials", "30", "--repeats", "2"),
-    "breast-cancer-mlp": ("--trials", "30", "--repeats", "2"),
-    "iris-mlp": ("--trials", "30", "--repeats", "2"),
-    "digits-mlp": ("--trials", "20"),
-    "digits-cnn": ("--trials", "15"),
-    "digits-lstm": ("--trials", "12"),
-    "digits-gru": ("--trials", "12"),
-    "mnist-cnn": ("--trials", "12"),
+    "diabetes-mlp": ("--trials", "24", "--repeats", "2"),
+    "breast-cancer-mlp": ("--trials", "24", "--repeats", "2"),
+    "iris-mlp": ("--trials", "24", "--repeats", "2"),
+    "digits-mlp": ("--trials", "16"),
+    "digits-cnn": ("--trials", "12"),
+    "digits-lstm": ("--trials", "10"),
+    "digits-gru": ("--trials", "10"),
+    "mnist-cnn": ("--trials", "8"),
 }
 """Recipe to the options of its search."""
 

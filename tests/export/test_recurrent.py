@@ -188,6 +188,7 @@ def test_a_state_given_by_the_model_is_kept(keras: Any, child: Child, tmp_path: 
     assert bundle.ops["WHILE"] == 2  # nor does it give its state away
 
 
+@pytest.mark.slow
 def test_long_sequences_that_only_unrolling_could_serve_are_refused(keras: Any, child: Child, tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((600, 2)), keras.layers.Bidirectional(keras.layers.GRU(3))])
     samples = np.zeros((4, 600, 2), np.float32)

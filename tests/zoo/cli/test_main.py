@@ -150,7 +150,7 @@ def test_a_signal_saves_the_run_and_exits_with_its_code(number, code, tmp_path):
     assert (manifest.parent / "model.keras").stat().st_size > 0
 
 
-@pytest.mark.parametrize("gap", [0.05, 0.15])
+@pytest.mark.parametrize("gap", [pytest.param(0.05, marks=pytest.mark.slow), 0.15])
 def test_impatience_loses_nothing(gap, tmp_path):
     """Three signals in a row: the save of the first is not cut short by the others."""
     command = [sys.executable, "-P", "-m", "zoo", "train", "iris-mlp", "--epochs", "100000"]

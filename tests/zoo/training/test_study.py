@@ -92,6 +92,7 @@ def test_a_repeated_study_trains_only_what_is_new(dropouts):
     assert other.path != before.path
 
 
+@pytest.mark.slow
 def test_an_interrupted_study_goes_on_where_it_was(tmp_path):
     def interrupt(event):
         if isinstance(event, EpochDone) and event.row["epoch"] == 2 and len(list(tmp_path.rglob("history.csv"))) == 1:
@@ -164,6 +165,7 @@ def test_a_knob_that_changes_shapes_says_so_and_a_model_that_cannot_be_built_sto
     assert not list(tmp_path.glob("study-digits*/*/trainings"))
 
 
+@pytest.mark.slow
 def test_l1_makes_weights_zero(tmp_path):
     found = study_of(tmp_path, "l1=0,0.01", epochs=25, activation="relu")
     none, strong = (row.figures["sparsity"].mean for row in found.rows)

@@ -274,7 +274,11 @@ def test_a_resumed_run_goes_back_to_the_older_checkpoint_where_the_newest_is_dam
     [
         ("breast-cancer-mlp", {"schedule": "plateau", "dropout": 0.4, "class_weights": "balanced", "patience": 50}),
         ("digits-mlp", {"precision": "mixed_bfloat16", "train_samples": 200, "batch_norm": True}),
-        ("digits-cnn", {"train_samples": 200, "optimizer": "nesterov", "schedule": "step", "learning_rate": 0.01}),
+        pytest.param(
+            "digits-cnn",
+            {"train_samples": 200, "optimizer": "nesterov", "schedule": "step", "learning_rate": 0.01},
+            marks=pytest.mark.slow,
+        ),
         ("digits-gru", {"train_samples": 200, "recurrent_dropout": 0.2, "units": 8}),
     ],
 )
