@@ -11,6 +11,7 @@ import click
 
 from zoo.cli import emit, json_option
 from zoo.cli.options import data_option, data_options, knob_options, overrides
+from zoo.deployment import TUNE_KEYS
 from zoo.errors import UsageError
 
 MODES = ("float32", "float16", "dynamic", "int8", "int16x8")
@@ -113,28 +114,7 @@ def command(names: str | None, sets: tuple[str, ...], as_json: bool, **options: 
     )
 
 
-SEARCH_OPTIONS = (
-    "data",
-    "space",
-    "tuner",
-    "trials",
-    "max_time",
-    "objective",
-    "repeats",
-    "quantize",
-    "max_flash",
-    "max_arena",
-    "max_latency",
-    "max_macs",
-    "keep",
-    "no_retrain",
-    "workers",
-    "chief",
-    "worker",
-    "resume",
-    "name",
-    "out",
-)
+SEARCH_OPTIONS = ("data", *TUNE_KEYS, "no_retrain", "chief", "worker", "resume", "name", "out")
 
 
 def _sorted(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
