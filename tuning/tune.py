@@ -17,6 +17,7 @@ from tuning.reporting.page import write_page
 from tuning.result import Search
 from tuning.roles import SearchEvent, listen
 from tuning.trial import Trial
+from zoo.data.references import data_stem
 from zoo.errors import InterruptedRunError, TerminatedRunError
 from zoo.runs import is_run, locked, safe_name, stamp
 from zoo.settings import tuner_role
@@ -182,8 +183,9 @@ def _begun(asked: Asked, out: Path, on_event: TuneListener) -> tuple[Books, Prep
 
 
 def search_name(plan: Plan) -> str:
-    """The folder of all searches over these names."""
-    return safe_name("-".join(["tune", *(Path(name).stem.replace(":", "-") for name in plan.names)]))
+    """The folder of all searches over these names, on these data where they are not the recipe's own."""
+    data = [data_stem(plan.data)] if plan.data else []
+    return safe_name("-".join(["tune", *(Path(name).stem.replace(":", "-") for name in plan.names), *data]))
 
 
 def _resumed(folder: Path, asked: Asked, on_event: TuneListener) -> tuple[Books, Prepared]:
