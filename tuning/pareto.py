@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from tuning.trial import COSTS, Trial, rank
+from tuning.trial import COSTS, Trial, quality, rank
 from zoo import metrics
 
 CHEAPER = {
@@ -38,7 +39,7 @@ class Choice:
 
 
 def front(trials: Sequence[Trial], objective: str, *, smaller_is_better: bool | None = None) -> list[Trial]:
-    """The completed trials that no other equals or beats in score and every cost, the best score first.
+    """The completed trials that no other equals or beats in quality and every cost, the best first.
 
     A cost that a trial lacks and others have counts as without bound. Of trials equal in all of it the one with fewer
     parameters, then the older, stays; a trial that stands for an earlier one of the same configuration is left out.
@@ -52,12 +53,11 @@ def front(trials: Sequence[Trial], objective: str, *, smaller_is_better: bool | 
     ordered = [trial for trial in rank(list(trials), objective, smaller_is_better=down) if not trial.same_as]
     names = dimensions(ordered)
 
-    def position(trial: Trial) -> tuple[float, ...]:
-        score = trial.score if trial.score is not None else math.nan
-        return (score if down else -score, *(trial.figures.cost(name) for name in names))
+    def position(trial: Trial) -> tuple[Any, ...]:
+        return (quality(trial, down=down), *(trial.figures.cost(name) for name in names))
 
     # Ranked trials are in lexicographic order, in which nothing that comes later can beat what came before.
-    kept: list[tuple[Trial, tuple[float, ...]]] = []
+    kept: list[tuple[Trial, tuple[Any, ...]]] = []
     for trial in ordered:
         at = position(trial)
         if not any(all(one <= other for one, other in zip(better, at, strict=True)) for _, better in kept):

@@ -122,7 +122,7 @@ class Trial:
 
 
 def rank(trials: list[Trial], metric: str, *, smaller_is_better: bool | None = None) -> list[Trial]:
-    """Completed trials, the best first; of equal scores the smaller by `COSTS` in their order, then the older.
+    """Completed trials, the best first; see `quality`; of equals the smaller by `COSTS` in their order, then the older.
 
     Args:
         trials: Any.
@@ -133,10 +133,17 @@ def rank(trials: list[Trial], metric: str, *, smaller_is_better: bool | None = N
     completed = [trial for trial in trials if trial.status == "completed" and _finite(trial.score)]
 
     def order(trial: Trial) -> tuple[Any, ...]:
-        score = trial.score if trial.score is not None else math.nan
-        return (score if down else -score, *(trial.figures.cost(name) for name in COSTS), trial.id)
+        return (quality(trial, down=down), *(trial.figures.cost(name) for name in COSTS), trial.id)
 
     return sorted(completed, key=order)
+
+
+def quality(trial: Trial, *, down: bool) -> tuple[float, float]:
+    """What to compare trials by, less is better: the score; of equal scores, which few samples often give, the loss."""
+    score = trial.score if trial.score is not None else math.nan
+    losses = (trial.metrics.get(split, {}).get("loss") for split in ("exported", "validation"))
+    loss = next((loss for loss in losses if loss is not None and math.isfinite(loss)), math.inf)
+    return (score if down else -score, loss)
 
 
 def _finite(score: float | None) -> bool:

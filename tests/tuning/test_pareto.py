@@ -1,11 +1,12 @@
 import math
+from dataclasses import replace
 
 import pytest
 
 from tuning.books import Books
 from tuning.pareto import choose, dimensions, front
 from tuning.plan import Plan
-from tuning.trial import Figures, Trial
+from tuning.trial import Figures, Trial, rank
 
 
 def trial(number, score, status="completed", same_as="", **figures):
@@ -116,3 +117,13 @@ def test_the_neighbours_of_the_best_keep_their_weights_too(tmp_path, keep, kept)
     ]
     books = Books(tmp_path, Plan(names=("iris-mlp",), keep=keep))
     assert books.keepers(trials) == kept
+
+
+def test_of_equal_scores_the_lower_loss_is_better_and_the_smaller_file_stands_beside_it():
+    trials = [
+        replace(trial(number, 0.9, bytes=size), metrics={"validation": {"loss": loss}})
+        for number, (size, loss) in enumerate(((100, 0.5), (300, 0.2), (400, 0.3), (50, 0.2)))
+    ]
+    assert [one.id for one in rank(trials, "accuracy")] == ["0003", "0001", "0002", "0000"]
+    assert [one.id for one in front(trials[:3], "accuracy")] == ["0001", "0000"]
+    assert choose(front(trials[:3], "accuracy")).neighbours[0].how == "smaller file"
