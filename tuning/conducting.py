@@ -113,11 +113,8 @@ def _many(books: Books, engine: Engine, staff: Staff, box: Mailbox) -> None:
 
     def told(address: str) -> None:
         if staff.address:
-            box(
-                Message(
-                    f"workers may come, also from other machines that share the folder: zoo tune --worker {address}"
-                )
-            )
+            join = f"zoo tune --worker {address}"
+            box(Message(f"workers may come, also from other machines that share the folder: {join}"))
 
     run_chief(
         books,

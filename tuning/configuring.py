@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from zoo.training.prepared import Prepared
 
 DATASETS_AT_ONCE = 2
-"""Data sets that a process holds where a search varies how they are read."""
+"""Data sets that a process holds where a search varies how they are read, each in all its drawings."""
 NO_RESULT = ("threads", "tensorboard")
 """Knobs of the training that change no result, but for rounding."""
 
@@ -98,21 +98,24 @@ class Datasets:
     def __init__(self, plan: Plan, listener: Callable[[Message], object]) -> None:
         self._plan = plan
         self._listener = alarms(listener)
-        self._load = functools.lru_cache(maxsize=DATASETS_AT_ONCE)(self._prepare)
+        self._load = functools.lru_cache(maxsize=DATASETS_AT_ONCE * plan.repeats)(self._prepare)
 
-    def of(self, config: RunConfig) -> Prepared:
-        """The data of a configuration, split by the seed of the search: the same split for all trials and repeats.
+    def of(self, config: RunConfig, repeat: int = 0) -> Prepared:
+        """The data of a configuration, split by the seed of the search.
+
+        All trials have the same splits. Each repeat has a validation split of its own, drawn anew, for a small one
+        says little; only where the data or their times say which samples validate, they stay.
 
         Raises:
             DataError: The data are missing or damaged, or not those that the search began with.
         """
-        return self._load(config.dataset, config.data)
+        return self._load(config.dataset, config.data, repeat)
 
-    def _prepare(self, name: str, data: DataConfig) -> Prepared:
+    def _prepare(self, name: str, data: DataConfig, draw: int) -> Prepared:
         from zoo.training.prepared import Prepared
 
         base = configure(self._plan.names[0], {"seed": self._plan.seed, **self._plan.given}, data=self._plan.data)
-        dataset = load_data(replace(base, dataset=name, data=data), self._listener).without_test()
+        dataset = load_data(replace(base, dataset=name, data=data), self._listener, draw=draw).without_test()
         usual, found = (base.dataset, base.data) == (name, data), dataset.identity.sha256
         if usual and self._plan.sha256 not in ("", found):
             raise DataError(

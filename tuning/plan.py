@@ -48,7 +48,7 @@ class Plan:
         smaller_is_better: Its direction.
         seed: Of the proposals; of the training where `given` has none.
         quantize: Mode in which candidates are exported and scored; None scores the Keras model.
-        repeats: Trainings of a trial, with seeds that follow each other.
+        repeats: Trainings of a trial, each with a seed and a validation split of its own.
         sha256: Of the data.
         settings: Digest of what the recipes or files say, so that a changed file is noticed.
         trials: Candidates to train or find failed; those that were rejected do not count.

@@ -32,7 +32,7 @@ MODES = tuple(PRESETS)
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Ready:
     """A search that is ready to begin.
 
     Attributes:
@@ -65,7 +65,7 @@ class Asked:
     given: Mapping[str, Any] | None = None
 
 
-def prepare(asked: Asked, listener: Listener, known: Space | None = None) -> Prepared:
+def prepare(asked: Asked, listener: Listener, known: Space | None = None) -> Ready:
     """Checks everything, loads the data, and decides on what was not said.
 
     Args:
@@ -116,10 +116,10 @@ def prepare(asked: Asked, listener: Listener, known: Space | None = None) -> Pre
     epochs = _epochs(configs, dataset)
     if tuner == "hyperband":
         plan = replace(plan, brackets=hyperband_brackets(epochs, plan.trials))
-    return Prepared(plan=plan, space=space, epochs=epochs)
+    return Ready(plan=plan, space=space, epochs=epochs)
 
 
-def prepare_again(books: Books, asked: Asked, listener: Listener) -> Prepared:
+def prepare_again(books: Books, asked: Asked, listener: Listener) -> Ready:
     """The search of a folder again; trials, max_time and keep may be others.
 
     Raises:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from tuning.trial import Trial
+from tuning.trial import Trial, outcome_line
 from zoo.training.events import EpochDone, Event, Message, Started, log
 
 Wait = Literal["wait"]
@@ -80,9 +80,7 @@ SearchListener = Callable[[SearchEvent], None]
 def listen(event: SearchEvent | Event) -> None:
     """The listener of a notebook: messages, and what became of each trial, go to the logger "zoo"."""
     if isinstance(event, TrialEnded):
-        trial = event.trial
-        result = f"scored {trial.score:.6g}" if trial.score is not None else f"{trial.status}: {trial.reason}"
-        log(Message(f"trial {trial.id} {result} {dict(trial.values)}"))
+        log(Message(outcome_line(event.trial)))
     elif isinstance(event, (Message, Started, EpochDone)):
         log(event)
 

@@ -17,7 +17,7 @@ from tuning.keeping import forget_run, keep
 from tuning.rejection import Rejected
 from tuning.roles import Tell
 from tuning.scoring import Scoring
-from tuning.trial import Figures, Trial
+from tuning.trial import Figures, Trial, mean_metrics
 from tuning.watching import Watch
 from zoo.builders import Builder, get_builder
 from zoo.builders.builder import BuilderError
@@ -150,8 +150,8 @@ class RecipeRunner:
 
     def _try(self, candidate: _Candidate) -> Trial:
         """Builds, measures, trains and scores."""
-        trial, config, data = candidate.trial, candidate.config, candidate.data
-        scoring = Scoring(self._books.plan.objective, config, data.dataset, self._device)
+        trial, config = candidate.trial, candidate.config
+        scoring = self._scoring(candidate)
         try:
             model = _build(candidate)
             if self._device is not None:
@@ -160,11 +160,12 @@ class RecipeRunner:
             first, epochs, found = None, list[tuple[int, int]](), []
             for repeat in range(self._books.plan.repeats):
                 candidate.watch.begin(repeat * config.training.epochs)
-                fitted = _fit(candidate, repeat, model if repeat == 0 else None)
+                drawn = replace(candidate, data=self._datasets.of(config, repeat)) if repeat else candidate
+                fitted = _fit(drawn, repeat, model if repeat == 0 else None)
                 first = first or fitted
                 epochs.append((fitted.done, fitted.best))
                 candidate.watch.doing("scoring the exported file" if self._device is not None else "")
-                metrics, figures = scoring.measure(fitted)
+                metrics, figures = self._scoring(drawn).measure(fitted)
                 if repeat == 0 and figures is not None:
                     trial = replace(trial, figures=figures)
                 found.append(metrics)
@@ -174,6 +175,9 @@ class RecipeRunner:
         finally:
             write_history(self._books.folder(trial), candidate.watch.rows)
         return self._complete(candidate, trial, first, epochs, found, scoring)
+
+    def _scoring(self, candidate: _Candidate) -> Scoring:
+        return Scoring(self._books.plan.objective, candidate.config, candidate.data.dataset, self._device)
 
     def _complete(
         self,
@@ -190,7 +194,7 @@ class RecipeRunner:
             status="completed",
             score=float(np.mean(scores)),
             scores=scores,
-            metrics=_means(found),
+            metrics={split: mean_metrics([metrics[split] for metrics in found]) for split in found[0]},
             done=round(float(np.mean([done for done, _ in epochs]))),
             best=round(float(np.mean([best for _, best in epochs]))),
         )
@@ -218,7 +222,7 @@ def _build(candidate: _Candidate) -> Any:
 
 
 def _fit(candidate: _Candidate, repeat: int, model: Any) -> Fitted:
-    """One training; the seed of the repeats goes up, the split stays."""
+    """One training; the seed goes up from repeat to repeat."""
     training = candidate.config.training
     config = replace(candidate.config, training=replace(training, seed=training.seed + repeat))
     watch = candidate.watch
@@ -238,11 +242,3 @@ def _copied(trial: Trial, earlier: Trial) -> Trial:
         same_as=earlier.id,
         reason=f"the configuration of trial {earlier.id}, not trained again",
     )
-
-
-def _means(found: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
-    """Split to metric to mean over the repeats."""
-    return {
-        split: {name: float(np.mean([metrics[split][name] for metrics in found])) for name in found[0][split]}
-        for split in found[0]
-    }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
+
+import numpy as np
 
 from zoo import metrics
 from zoo.errors import DataError
@@ -13,6 +15,9 @@ from zoo.hyperparameters import Value
 
 TrialStatus = Literal["running", "completed", "failed", "rejected"]
 ENDED: tuple[TrialStatus, ...] = ("completed", "failed", "rejected")
+MEASURED: tuple[str, ...] = ("bytes", "arena_bytes", "latency_us", "macs", "parameters")
+"""Numbers of `Figures`, in the order in which they are shown."""
+
 COSTS: tuple[str, ...] = ("bytes", "arena_bytes", "latency_us", "parameters")
 """What counts against a candidate, by the names of `Figures`; the first that differs decides between equal scores."""
 
@@ -119,6 +124,17 @@ class Trial:
         if not whole or trial.status not in ("running", *ENDED):
             raise DataError(f"{where} is no trial: status {trial.status!r}; it is damaged")
         return trial
+
+
+def mean_metrics(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of each metric over several trainings."""
+    return {name: float(np.mean([one[name] for one in found])) for name in found[0]}
+
+
+def outcome_line(trial: Trial) -> str:
+    """What became of a trial, a line for a log."""
+    result = f"scored {trial.score:.6g}" if trial.score is not None else f"{trial.status}: {trial.reason}"
+    return f"trial {trial.id} {result}  {dict(trial.values)}"
 
 
 def rank(trials: list[Trial], metric: str, *, smaller_is_better: bool | None = None) -> list[Trial]:

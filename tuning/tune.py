@@ -10,9 +10,10 @@ from typing import Any
 from tuning.books import Books
 from tuning.conducting import Staff, conduct
 from tuning.distribution import addresses
+from tuning.distribution.worker import run_worker
 from tuning.final import Final, retrain
 from tuning.plan import Plan
-from tuning.planning import Asked, Prepared, prepare, prepare_again
+from tuning.planning import Asked, Ready, prepare, prepare_again
 from tuning.reporting.page import write_page
 from tuning.result import Search
 from tuning.roles import SearchEvent, listen
@@ -64,7 +65,8 @@ def tune(
         trials: Candidates to train; what is rejected before its training does not count. By default 20.
         max_time: Wall-clock budget of the search, seconds or such as "30m"; the winner's last training comes on top.
         objective: A validation metric; by default the task's usual one.
-        repeats: Trainings of each candidate, with seeds that follow each other; the mean counts.
+        repeats: Trainings of each candidate, each with a seed and a validation split of its own (the same for all
+            candidates); the mean counts.
         quantize: Export every candidate in this mode, and score the answers of the exported file.
         max_flash: Largest exported file, bytes or such as "64k".
         max_arena: Largest tensor arena of tflite-micro, likewise.
@@ -102,7 +104,8 @@ def tune(
     if role is not None and not (chief or worker or workers):
         chief, worker = (role.address, None) if role.is_chief else (None, role.address)
     if worker is not None:
-        _work_for(worker, None if resume is None else Path(resume), role.name if role else "", on_event)
+        folder = None if resume is None else Path(resume)
+        run_worker(worker, folder, role.name if role else "", listener=on_event)
         return None
     if chief is not None:
         addresses.check_free(chief)
@@ -169,14 +172,7 @@ def _conclude(
         ) from error
 
 
-def _work_for(address: str, folder: Path | None, name: str, on_event: TuneListener) -> None:
-    """Runs trials for a chief elsewhere until there are no more."""
-    from tuning.distribution.worker import run_worker
-
-    run_worker(address, folder, name, listener=on_event)
-
-
-def _begun(asked: Asked, out: Path, on_event: TuneListener) -> tuple[Books, Prepared]:
+def _begun(asked: Asked, out: Path, on_event: TuneListener) -> tuple[Books, Ready]:
     """A new search and its folder."""
     prepared = prepare(asked, on_event)
     return Books.create(out.absolute() / search_name(prepared.plan) / stamp(), prepared.plan), prepared
@@ -188,7 +184,7 @@ def search_name(plan: Plan) -> str:
     return safe_name("-".join(["tune", *(Path(name).stem.replace(":", "-") for name in plan.names), *data]))
 
 
-def _resumed(folder: Path, asked: Asked, on_event: TuneListener) -> tuple[Books, Prepared]:
+def _resumed(folder: Path, asked: Asked, on_event: TuneListener) -> tuple[Books, Ready]:
     """The search of a folder, with what may change changed.
 
     Raises:

@@ -19,6 +19,7 @@ from zoo.errors import DataError, DivergedError, ModelError, SigtermInterrupt
 from zoo.inference import evaluate
 from zoo.reporting.report import write_report
 from zoo.runs import Run, is_run, read_npz
+from zoo.training.bare import fit
 
 
 def books_of(folder, *names, **plan):
@@ -134,7 +135,15 @@ def test_figures_without_a_budget_are_counted_from_the_model(search):
     assert good.figures.bytes is None
 
 
-def test_repeats_share_the_split_and_have_seeds_that_follow_each_other(tmp_path):
+def test_a_repeat_trains_with_a_seed_and_validates_on_a_split_of_its_own(tmp_path, monkeypatch):
+    validated = []
+
+    def seen(config, builder, data, **given):
+        samples = np.asarray(data.dataset.validation.samples)
+        validated.append((config.training.seed, samples.tobytes(), data.dataset))
+        return fit(config, builder, data, **given)
+
+    monkeypatch.setattr("tuning.running.fit", seen)
     books = books_of(tmp_path, repeats=2, given={"seed": 4, "epochs": 2})
     twice = run(books)
     singles = []
@@ -145,6 +154,13 @@ def test_repeats_share_the_split_and_have_seeds_that_follow_each_other(tmp_path)
     assert twice.score == pytest.approx(sum(twice.scores) / 2)
     assert twice.metrics["validation"]["loss"] != singles[0].metrics["validation"]["loss"]
     identity = Run(books.folder(twice)).manifest
+    assert [seed for seed, *_ in validated] == [4, 5, 4, 5]
+    first, second, *others = (split for _, split, _ in validated)
+    assert first != second
+    assert others[0] == first
+    for *_, dataset in validated:
+        with pytest.raises(RuntimeError):
+            _ = dataset.test.samples
     assert identity.seed == 4
     assert identity.metrics["validation"] == singles[0].metrics["validation"]
 

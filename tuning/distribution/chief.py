@@ -50,7 +50,6 @@ class Chief:
         address: HOST:PORT to listen on, and on no other; port 0 takes a free one.
         listener: Told who joined and who is gone, from threads of the server.
         patience: Seconds without a sign of life after which a trial is given to another worker.
-        space: keras-tuner's `HyperParameters` message for whoever asks for the space.
 
     Raises:
         UsageError: The address is occupied or not this machine's.
@@ -70,10 +69,9 @@ class Chief:
         *,
         listener: SearchListener = lambda _event: None,
         patience: float = HEARTBEAT_SECONDS,
-        space: Any = None,
     ) -> None:
         self.address = address
-        self._books, self._listener, self._patience, self._space = books, listener, patience, space
+        self._books, self._listener, self._patience = books, listener, patience
         self._leases = Leases(keeper, self._still_running(keeper), patience=patience)
         self._lock = threading.RLock()
         self._callers = Callers()
@@ -174,11 +172,8 @@ class Chief:
             time.sleep(0.05)
 
     def space(self) -> Any:
-        """GetSpace: the space, and which folder the search has."""
-        content = space_message({TOKEN: self._token, FOLDER: str(self._books.path)})
-        if self._space is not None:
-            content.MergeFrom(self._space)
-        return content
+        """GetSpace: which folder the search has; the space itself is in the plan there."""
+        return space_message({TOKEN: self._token, FOLDER: str(self._books.path)})
 
     def deal(self, caller: Caller) -> Any:
         """CreateTrial: a trial, IDLE or STOPPED."""

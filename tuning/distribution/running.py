@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
 
 from tuning.books import Books
 from tuning.distribution import addresses
@@ -35,7 +34,6 @@ def run_chief(
     patience: float = HEARTBEAT_SECONDS,
     beat: float = BEAT_SECONDS,
     runner: str = RECIPES,
-    space: Any = None,
     seconds_left: Callable[[], float | None] = lambda: None,
     between: Callable[[], None] = lambda: None,
 ) -> None:
@@ -51,7 +49,6 @@ def run_chief(
         patience: Seconds without a sign of life after which a trial is given to another worker.
         beat: Seconds between the signs of the workers here.
         runner: What makes their `Runner`, see `tuning.distribution.worker.Job`.
-        space: See `Chief`.
         seconds_left: Until the time is over: then the search ends, whether or not a worker is there to be told.
         between: Called in this thread all the time and at the end, such as `Mailbox.empty`.
 
@@ -62,7 +59,7 @@ def run_chief(
     """
     with DeferredInterrupts() as interrupts, ExitStack() as stack:
         stack.callback(between)
-        chief = stack.enter_context(Chief(keeper, books, address, listener=listener, patience=patience, space=space))
+        chief = stack.enter_context(Chief(keeper, books, address, listener=listener, patience=patience))
         on_address(chief.address)
         nearby = addresses.local(chief.address)
         team = Supervisor(books.path, nearby, workers, lose=chief.lose, listener=listener, runner=runner, beat=beat)

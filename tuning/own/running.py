@@ -17,12 +17,12 @@ from tuning.books import Books
 from tuning.budget import Device, Rejected
 from tuning.own.samples import Samples
 from tuning.own.space import OwnSpace
-from tuning.own.watch import Watch, mean_of, plain_name
+from tuning.own.watch import Watch, plain_name
 from tuning.roles import Progress, Tell
-from tuning.trial import Figures, Trial
+from tuning.trial import Figures, Trial, mean_metrics
 from zoo.errors import DivergedError, ModelError, UsageError
-from zoo.runs import HISTORY, MODEL, atomic_path, write_text
 from zoo.training.many import models_forgotten
+from zoo.training.recorder import save_model, write_history
 
 
 class FunctionModel(keras_tuner.HyperModel):  # type: ignore[misc]
@@ -132,7 +132,7 @@ class OwnRunner:
             if self._device is not None and repeat == 0:
                 tell(Progress(id=trial.id, doing="measuring"))
                 try:
-                    trial = replace(trial, figures=self._device.check(model, None, self._calibration()))
+                    trial = replace(trial, figures=self._device.check(model, None, self._arrays().calibration))
                 except Rejected as error:
                     return _rejected(trial, error, began)
             watch = self._fit(model, values, trial, tell, repeat)
@@ -140,7 +140,7 @@ class OwnRunner:
             if self._device is not None:
                 tell(Progress(id=trial.id, doing="scoring the exported file", epoch=watch.done, epochs=watch.total))
                 try:
-                    metrics, figures = self._exported(model)
+                    metrics, figures = self._exported(self._device, model)
                 except Rejected as error:
                     return _rejected(trial, error, began)
                 trial = replace(trial, figures=figures)
@@ -181,24 +181,18 @@ class OwnRunner:
         arguments = {"validation_data": self._data.validation, "epochs": epochs, "verbose": 0, **self._fit_arguments}
         callbacks = [*copy.deepcopy(self._callbacks), watch]
         train = self._data.train if isinstance(self._data.train, tuple) else (self._data.train,)
-        if hasattr(
-            self._data.train, "element_spec"
-        ):  # a tf.data.Dataset has its own order, and Keras says so each time
+        if hasattr(self._data.train, "element_spec"):
+            # A tf.data.Dataset has its own order, and Keras warns of that each time.
             arguments.setdefault("shuffle", False)
         self._hypermodel.fit(values, model, *train, callbacks=callbacks, **arguments)
         self._check_declared(values)
         watch.finish(model)
         return watch
 
-    def _calibration(self) -> Any:
-        return self._arrays().calibration
-
-    def _exported(self, model: Any) -> tuple[dict[str, float], Figures]:
+    def _exported(self, device: Device, model: Any) -> tuple[dict[str, float], Figures]:
         """The compiled metrics of the exported file's answers to the validation data."""
-        if self._device is None:
-            raise UsageError("no device to export for")
         arrays = self._arrays()
-        answers, figures = self._device.answers(model, None, arrays.calibration, arrays.inputs)
+        answers, figures = device.answers(model, None, arrays.calibration, arrays.inputs)
         model.reset_metrics()
         loss = model.compute_loss(x=arrays.inputs, y=arrays.targets, y_pred=answers, training=False)
         found = model.compute_metrics(arrays.inputs, arrays.targets, answers)
@@ -218,11 +212,12 @@ class OwnRunner:
             raise DivergedError(f"{objective} of the exported file is {scores}")
         watches = [watch for watch, _ in found]
         metrics = {
-            "train": mean_of([watch.train for watch in watches]),
-            "validation": mean_of([watch.validation for watch in watches]),
+            "train": mean_metrics([watch.train for watch in watches]),
+            "validation": mean_metrics([watch.validation for watch in watches]),
         }
         if found[0][1]:
-            metrics["exported"] = {plain_name(name): value for name, value in mean_of([m for _, m in found]).items()}
+            exported = mean_metrics([metrics for _, metrics in found])
+            metrics["exported"] = {plain_name(name): value for name, value in exported.items()}
         figures = trial.figures
         if figures.parameters is None:
             figures = replace(figures, parameters=parameters)
@@ -240,10 +235,9 @@ class OwnRunner:
 
     def _keep(self, trial: Trial, model: Any, watch: Watch) -> None:
         folder = self._books.folder(trial)
-        write_text(folder / HISTORY, watch.history())
+        write_history(folder, watch.rows)
         if self._books.worth_keeping(trial):
-            with atomic_path(folder / MODEL) as temporary:
-                model.save(temporary)
+            save_model(model, folder)
 
 
 def _rejected(trial: Trial, error: Rejected, began: float) -> Trial:

@@ -13,6 +13,7 @@ from tuning.books import Books
 from tuning.brackets import hyperband_brackets
 from tuning.budget import check_device
 from tuning.conducting import Staff, conduct
+from tuning.distribution.worker import run_worker
 from tuning.limits import parse_limits
 from tuning.own.space import OwnSpace
 from tuning.plan import TUNERS, Plan
@@ -22,7 +23,7 @@ from tuning.roles import SearchListener, listen
 from tuning.space import check_grid
 from zoo.errors import UsageError
 from zoo.runs import locked, safe_name, stamp
-from zoo.settings import TunerRole, quiet_tensorflow, tuner_role
+from zoo.settings import quiet_tensorflow, tuner_role
 
 
 def search(
@@ -142,7 +143,8 @@ def search(
 
     role = tuner_role()
     if role is not None and not role.is_chief:
-        _work(role, None if resume is None else Path(resume), make_runner, on_event)
+        folder = None if resume is None else Path(resume)
+        run_worker(role.address, folder, role.name, make_runner=make_runner, listener=on_event)
         return None
     books = _books(plan, changes, Path(out), None if resume is None else Path(resume))
     if books.plan.tuner == "grid":
@@ -164,12 +166,6 @@ def _check_ends(data: Any, what: str, steps: str, fit_arguments: Mapping[str, An
     cardinality = getattr(data, "cardinality", None)
     if callable(cardinality) and int(cardinality()) == -1 and steps not in fit_arguments:  # INFINITE_CARDINALITY
         raise UsageError(f"{what} repeats without end; give {steps}=N, or a part of it such as dataset.take(N)")
-
-
-def _work(role: TunerRole, folder: Path | None, make_runner: Any, on_event: SearchListener) -> None:
-    from tuning.distribution.worker import run_worker
-
-    run_worker(role.address, folder, role.name, make_runner=make_runner, listener=on_event)
 
 
 def _books(plan: Plan, changes: Mapping[str, Any], out: Path, resume: Path | None) -> Books:

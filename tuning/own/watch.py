@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -103,14 +101,6 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
             raise DivergedError(f"{self._objective} was never a finite number in {self.done} epochs")
         model.set_weights(self._weights)
 
-    def history(self) -> str:
-        """The logs as CSV, a row an epoch."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(dict.fromkeys(name for row in self.rows for name in row)))
-        writer.writeheader()
-        writer.writerows(self.rows)
-        return text.getvalue()
-
     def _report(self) -> None:
         self._told_at = time.monotonic()
         score = self.at_best[self._objective] if self.best_epoch else None
@@ -122,8 +112,3 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
 def plain_name(name: str) -> str:
     """A metric's name without the prefix of validation."""
     return name.removeprefix("val_")
-
-
-def mean_of(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The mean of each metric over several trainings."""
-    return {name: float(np.mean([metrics[name] for metrics in found])) for name in found[0]}

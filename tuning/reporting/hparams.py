@@ -10,14 +10,13 @@ from typing import Any
 
 from tuning.books import TENSORBOARD, TRIAL, Books
 from tuning.reporting.rows import rows_of
-from tuning.trial import Trial
+from tuning.trial import MEASURED, Trial
 from zoo.hyperparameters import Value
 from zoo.runs import write_bytes
 
 EVENTS = "events.out.tfevents.0000000000.search"
 """TensorBoard takes for a log whatever has "tfevents" in its name; a trial that is written again replaces its own."""
 
-FIGURES = ("bytes", "arena_bytes", "latency_us", "macs", "parameters")
 FILE_VERSION = "brain.Event:2"
 SCORE = "score"
 
@@ -57,7 +56,7 @@ def scalars(trial: Trial) -> dict[str, float]:
     """Tag to value of what was measured of a trial; what is not finite is left out."""
     found: dict[str, float | None] = {SCORE: trial.score}
     found |= {f"{split}/{name}": value for split, values in trial.metrics.items() for name, value in values.items()}
-    found |= {f"cost/{name}": getattr(trial.figures, name) for name in FIGURES}
+    found |= {f"cost/{name}": getattr(trial.figures, name) for name in MEASURED}
     return {tag: float(value) for tag, value in found.items() if value is not None and math.isfinite(value)}
 
 

@@ -154,7 +154,7 @@ def _top(found: Found, title: str, final: Final | None) -> list[str]:
         f"objective {label(plan.objective)}, {'less' if plan.smaller_is_better else 'more'} is better",
         f"candidates exported as {plan.quantize}" if plan.quantize else "",
         f"at most {limits_text(plan.limits)}" if plan.limits else "",
-        f"mean of {plan.repeats} trainings" if plan.repeats > 1 else "",
+        f"mean of {plan.repeats} trainings, each on a validation split of its own" if plan.repeats > 1 else "",
         f"{show_seconds(sum(trial.seconds for trial in found.trials))} in trials",
         f"seed {plan.seed}",
     ]

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from tuning.books import TABLE, Books
-from tuning.trial import Trial
+from tuning.trial import MEASURED, Trial
 from zoo.runs import write_text
 
 VALUES = "values."
 """Before the name of a knob, so that a knob called "epochs" is no other column."""
 
-FIGURES = ("bytes", "arena_bytes", "latency_us", "macs", "parameters")
 SPLITS = ("train", "validation", "exported")
 
 
@@ -49,7 +48,7 @@ def table_text(trials: Sequence[Trial]) -> str:
     first = ("id", "status", "score", "spread", "repeats")
     knobs = dict.fromkeys(VALUES + name for trial in trials for name in trial.values)
     measured = [name for split in SPLITS for name in dict.fromkeys(_metric_names(trials, split))]
-    last = (*FIGURES, "form", "epochs", "best_epoch", "seconds", "worker", "attempt", "reason", "same_as")
+    last = (*MEASURED, "form", "epochs", "best_epoch", "seconds", "worker", "attempt", "reason", "same_as")
     text = io.StringIO()
     writer = csv.DictWriter(text, [*first, *knobs, *measured, *last], lineterminator="\n")
     writer.writeheader()
@@ -76,7 +75,7 @@ def _row(trial: Trial) -> Mapping[str, Any]:
         "repeats": len(trial.scores) or None,
         **{VALUES + name: value for name, value in trial.values.items()},
         **metrics,
-        **{name: getattr(trial.figures, name) for name in (*FIGURES, "form")},
+        **{name: getattr(trial.figures, name) for name in (*MEASURED, "form")},
         "epochs": trial.done,
         "best_epoch": trial.best,
         "seconds": trial.seconds,

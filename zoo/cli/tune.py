@@ -40,7 +40,12 @@ MODES = ("float32", "float16", "dynamic", "int8", "int16x8")
 @click.option("--trials", type=click.IntRange(min=1), metavar="N", help="Candidates to train. [default: 20]")
 @click.option("--max-time", metavar="TIME", help="Wall-clock budget of the search, such as 30m or 1h30m.")
 @click.option("--objective", metavar="METRIC", help="Validation metric that decides. [default: the task's usual one]")
-@click.option("--repeats", type=click.IntRange(min=1), metavar="N", help="Trainings of each candidate. [default: 1]")
+@click.option(
+    "--repeats",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Trainings of each candidate, each on a validation split of its own; the mean counts. [default: 1]",
+)
 @click.option(
     "--quantize", type=click.Choice(MODES), help="Export every candidate so, and score the exported file's answers."
 )

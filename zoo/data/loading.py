@@ -33,6 +33,7 @@ def load(
     name: str,
     *,
     seed: int,
+    draw: int = 0,
     on_event: Callable[[str], None] | None = None,
     config: DataConfig | None = None,
     **options: object,
@@ -42,6 +43,8 @@ def load(
     Args:
         name: As `zoo data list` shows it, or the path of a file or folder of one's own, or of a `data.toml`.
         seed: Of the splits and the subset.
+        draw: Which drawing of the validation split, from 0; the test split is the same for all. It changes nothing
+            where the data or their times say which samples validate.
         on_event: Told, in one line each, of downloads, a stand-in, duplicates; what should alarm begins "WARNING".
         config: How to read and split it.
         **options: Knobs of `zoo.data.options.DataConfig`, in place of a `config`.
@@ -63,7 +66,7 @@ def load(
         from zoo.data.own import load_path
 
         raw = load_path(name, config, on_event=on_event)
-    return prepare(raw, name, seed=seed, config=config, on_event=on_event)
+    return prepare(raw, name, seed=seed, draw=draw, config=config, on_event=on_event)
 
 
 def load_registered(name: str, config: DataConfig, on_event: Callable[[str], None] | None = None) -> Raw:

@@ -26,6 +26,7 @@ def prepare(
     name: str,
     *,
     seed: int,
+    draw: int = 0,
     on_event: Callable[[str], None] | None = None,
     config: DataConfig | None = None,
     **options: object,
@@ -33,7 +34,7 @@ def prepare(
     """Checks, splits and fits raw arrays; arguments and errors as for `load`."""
     config = config or data_config(**options)
     check(raw, name)
-    train, held_out, tested, test_split = _split(raw, seed, config)
+    train, held_out, tested, test_split = _split(raw, seed, draw, config)
     whole = Split(raw.samples, raw.targets)
     classes = class_count(raw)
     digests = row_digests(raw.samples) if raw.digests is None else raw.digests
@@ -88,19 +89,22 @@ def _test_digests(raw: Raw, digests: np.ndarray, tested: np.ndarray | None) -> n
     return row_digests(np.asarray(raw.test_samples))
 
 
-def _stream(seed: int, purpose: int) -> int:
-    """An own seed for each purpose."""
-    return int(np.random.SeedSequence([seed, purpose]).generate_state(1)[0])
+def _stream(seed: int, purpose: int, draw: int = 0) -> int:
+    """An own seed for each purpose, and for each drawing after the first."""
+    return int(np.random.SeedSequence([seed, purpose, *([draw] if draw else [])]).generate_state(1)[0])
 
 
-def _split(raw: Raw, seed: int, config: DataConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, Split]:
+def _split(
+    raw: Raw, seed: int, draw: int, config: DataConfig
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, Split]:
     """Positions of train, validation and test (None where the test split stands apart), and the test split."""
     everything = np.arange(len(raw.samples))
     if raw.test_samples is not None and raw.test_targets is not None:
         rest, tested = everything, None
     else:
         rest, tested = _hold_out(raw, everything, config.test, seed=_stream(seed, _TEST_STREAM), what="test")
-    train, held_out = _hold_out(raw, rest, config.validation, seed=_stream(seed, _VALIDATION_STREAM), what="validation")
+    drawn = _stream(seed, _VALIDATION_STREAM, draw)
+    train, held_out = _hold_out(raw, rest, config.validation, seed=drawn, what="validation")
     if tested is not None:
         return train, held_out, tested, Split(raw.samples, raw.targets).take(tested)
     return train, held_out, None, Split(np.asarray(raw.test_samples), np.asarray(raw.test_targets))

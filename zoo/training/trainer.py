@@ -175,12 +175,13 @@ def resolve(config: RunConfig, dataset: Dataset, loss: Any, on_event: Listener) 
     return replace(resolved, training=replace(resolved.training, loss=named))
 
 
-def load_data(config: RunConfig, on_event: Listener) -> Dataset:
-    """The configured data, split by the configured seed."""
+def load_data(config: RunConfig, on_event: Listener, *, draw: int = 0) -> Dataset:
+    """The configured data, split by the configured seed; `draw` as for `zoo.data.load`."""
     on_event(Message(f"loading {config.dataset}"))
     return zoo_data.load(
         config.dataset,
         seed=config.training.seed,
+        draw=draw,
         config=config.data,
         on_event=lambda text: on_event(Message(text, warning=text.startswith("WARNING"))),
     )

@@ -11,6 +11,7 @@ from tuning.books import SEARCH, Books
 from tuning.plan import Plan
 from tuning.planning import Asked, prepare
 from tuning.roles import TrialEnded
+from tuning.trial import outcome_line
 from tuning.tune import search_name, tune
 from zoo.errors import DataError, UsageError, ZooError
 from zoo.runs import Run
@@ -90,8 +91,6 @@ def _winner(books: Books) -> Run | None:
 def _tell(event: Any, listener: Listener) -> None:
     """Trials as lines; what the last training says as it is."""
     if isinstance(event, TrialEnded):
-        trial = event.trial
-        result = f"scored {trial.score:.6g}" if trial.score is not None else f"{trial.status}: {trial.reason}"
-        listener(Message(f"trial {trial.id} {result}  {dict(trial.values)}"))
+        listener(Message(outcome_line(event.trial)))
     elif isinstance(event, Event):
         listener(event)

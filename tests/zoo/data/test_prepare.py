@@ -50,6 +50,16 @@ def test_what_is_tested_on_is_later_than_what_is_validated_on_than_what_is_train
     assert len(test) == 12
 
 
+def test_another_drawing_validates_on_other_rows_and_tests_on_the_same():
+    raw = table()
+    first, again, second = (prepare(raw, "mine", seed=0, draw=draw) for draw in (0, 0, 1))
+    assert rows(first.validation, raw) == rows(again.validation, raw)
+    assert rows(first.test, raw) == rows(second.test, raw)
+    assert len(rows(first.validation, raw)) == len(rows(second.validation, raw))
+    assert rows(first.validation, raw) != rows(second.validation, raw)
+    assert not rows(second.validation, raw) & (rows(second.train, raw) | rows(second.test, raw))
+
+
 def test_the_data_say_their_own_split():
     parts = np.array([0] * 40 + [1] * 8 + [2] * 12, np.int8)
     raw = table(parts=parts)
