@@ -37,15 +37,23 @@ DEVICES: Mapping[str, tuple[float, tuple[str, ...]]] = {
 }
 """Recipe to the target and the options of its search."""
 
+
+def spaces(*ranges: str) -> tuple[str, ...]:
+    """The options that search these knobs alone."""
+    return tuple(word for entry in ranges for word in ("--space", entry))
+
+
+_DENSE = spaces("units=512:1024", "dropout=0.2:0.5", "learning_rate=1e-3:1e-2:log", "batch_size=64:256", "epochs=12:20")
+_RECURRENT = spaces("bidirectional", "convolution=0:32", "units=64:128", "dropout=0:0.4", "learning_rate=2e-3:2e-2:log")
 RECIPES: Mapping[str, tuple[str, ...]] = {
-    "diabetes-mlp": ("--trials", "24", "--repeats", "2"),
-    "breast-cancer-mlp": ("--trials", "24", "--repeats", "2"),
-    "iris-mlp": ("--trials", "24", "--repeats", "2"),
-    "digits-mlp": ("--trials", "16"),
-    "digits-cnn": ("--trials", "12"),
-    "digits-lstm": ("--trials", "10"),
-    "digits-gru": ("--trials", "10"),
-    "mnist-cnn": ("--trials", "8"),
+    "diabetes-mlp": ("--trials", "20", "--repeats", "5"),
+    "digits-mlp": ("--trials", "16", "--repeats", "5"),
+    "digits-lstm": ("--trials", "12", "--repeats", "3", *_RECURRENT),
+    "digits-gru": ("--trials", "12", "--repeats", "3", *_RECURRENT),
+    "mnist-mlp": ("--trials", "8", *_DENSE),
+    "fashion-mlp": ("--trials", "8", *_DENSE),
+    "mnist-lstm": ("--trials", "8", *_RECURRENT),
+    "fashion-gru": ("--trials", "8", *_RECURRENT),
 }
 """Recipe to the options of its search."""
 
@@ -134,7 +142,8 @@ def defaults(folder: Path, _rounds: int) -> list[dict[str, Any]]:
     rows = []
     for name, options in RECIPES.items():
         began = time.monotonic()
-        found = zoo("tune", name, "--tuner", "bayesian", "--workers", "2", *options, out=folder)
+        common = ("--tuner", "bayesian", "--workers", "2", "--max-time", "12m")
+        found = zoo("tune", name, *common, *options, out=folder)
         seconds = time.monotonic() - began
         if "error" in found:
             rows.append({"figure": name, "value": None, "target": None, "error": found["error"]})
