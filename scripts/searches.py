@@ -50,10 +50,10 @@ RECIPES: Mapping[str, tuple[str, ...]] = {
     "digits-mlp": ("--trials", "16", "--repeats", "5"),
     "digits-lstm": ("--trials", "12", "--repeats", "3", *_RECURRENT),
     "digits-gru": ("--trials", "12", "--repeats", "3", *_RECURRENT),
-    "mnist-mlp": ("--trials", "8", *_DENSE),
-    "fashion-mlp": ("--trials", "8", *_DENSE),
-    "mnist-lstm": ("--trials", "8", *_RECURRENT),
-    "fashion-gru": ("--trials", "8", *_RECURRENT),
+    "mnist-mlp": ("--trials", "6", *_DENSE),
+    "fashion-mlp": ("--trials", "6", *_DENSE),
+    "mnist-lstm": ("--trials", "6", *_RECURRENT),
+    "fashion-gru": ("--trials", "6", *_RECURRENT),
 }
 """Recipe to the options of its search."""
 
@@ -142,7 +142,7 @@ def defaults(folder: Path, _rounds: int) -> list[dict[str, Any]]:
     rows = []
     for name, options in RECIPES.items():
         began = time.monotonic()
-        common = ("--tuner", "bayesian", "--workers", "2", "--max-time", "12m")
+        common = ("--tuner", "bayesian", "--workers", "2", "--max-time", "9m")
         found = zoo("tune", name, *common, *options, out=folder)
         seconds = time.monotonic() - began
         if "error" in found:
