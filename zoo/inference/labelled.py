@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from zoo import rows
+from zoo.data.files.collecting import list_files
 from zoo.data.findings import SHOWN, errors, fail
-from zoo.data.images.reading import list_images
+from zoo.data.images.reading import IMAGES
 from zoo.data.options import DataConfig
 from zoo.data.own import form_of, load_path
 from zoo.errors import DataError, UsageError
@@ -115,7 +116,7 @@ def _column(name: str, header: Sequence[str], path: Path) -> str:
 
 
 def _measure_images(predictor: Predictor, path: Path, config: DataConfig, on_event: OnEvent | None) -> Measured:
-    listing = list_images(path, config)
+    listing = list_files(path, config, IMAGES)
     entries = listing.entries
     files = Inputs([entry.file for entry in entries], predictor.contract)
     found = errors(listing.findings)

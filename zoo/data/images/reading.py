@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,19 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.dataset import PARTS, Raw
+from zoo.data.dataset import Raw
+from zoo.data.files.collecting import class_rows, collect, identity, is_later, splitting
+from zoo.data.files.labelling import Labelled, label
+from zoo.data.files.listing import FileKind, Listing, counted, examples
+from zoo.data.files.sheet import lists_files
 from zoo.data.findings import Finding, errors
 from zoo.data.images.decoding import Decoded, decode
-from zoo.data.images.folder import scan
 from zoo.data.images.headers import Header, misnamed, read_headers
-from zoo.data.images.labelling import Labelled, label
-from zoo.data.images.listing import Listing, counted, examples
-from zoo.data.images.lists import find_index, read_list
-from zoo.data.images.sheet import lists_images
 from zoo.data.options import DataConfig
 from zoo.data.own import Reading, Request
-from zoo.data.references import is_index, resolve_indices
+from zoo.data.references import resolve_indices
 from zoo.errors import DataError, UsageError
+from zoo.inputs import IMAGE_SUFFIXES
+
+IMAGES = FileKind("image", IMAGE_SUFFIXES)
 
 PLAIN_SIDE = 96
 """Pixels of a side that images of many sizes are resized to where nobody asks for another."""
@@ -52,7 +53,7 @@ class Images:
 def is_image_list(path: Path, config: DataConfig) -> bool:
     """Whether a table lists image files and their labels, rather than being data itself."""
     del config
-    return lists_images(path)
+    return lists_files(path, IMAGES)
 
 
 def read_images(request: Request) -> Reading:
@@ -75,7 +76,7 @@ def read_images(request: Request) -> Reading:
         ResourceError: The disk has no room for the decoded pixels.
     """
     _check_options(request.config)
-    listing = _list(request)
+    listing = collect(request.path, request.config, IMAGES)
     if not listing.entries:
         return _nothing(request, listing)
     files = [entry.file for entry in listing.entries]
@@ -89,8 +90,7 @@ def read_images(request: Request) -> Reading:
         areas=[0 if isinstance(header, str) else header.width * header.height for header in headers],
         on_event=request.on_event,
     )
-    later = request.config.split != "random" or bool(request.config.group_from)
-    labelled = label(listing, request.config.task, request.schema.labels, later=later)
+    labelled = label(listing, request.config.task, request.schema.labels, later=is_later(request.config))
     images = Images(listing, headers, shape, decoded, labelled)
     return Reading(
         path=request.path,
@@ -110,51 +110,6 @@ def _check_options(config: DataConfig) -> None:
     if [name for name in given if name != "target_transform"]:
         what = "an option" if len(given) == 1 else "options"
         raise UsageError(f"{', '.join(given)}: {what} of a table; images have no columns to choose from")
-
-
-def _list(request: Request) -> Listing:
-    """The data's files, and behind them those of `test_data`."""
-    listing = list_images(request.path, request.config)
-    if not request.config.test_data:
-        return listing
-    path = Path(request.config.test_data).absolute()
-    if not path.exists():
-        raise DataError(f"test_data {path} does not exist; correct the path")
-    if any(entry.part == PARTS.index("test") for entry in listing.entries):
-        raise UsageError(f"{request.path} has a test split of its own, --test {path} is another; give one of them")
-    tests = list_images(path, replace(request.config, split="random", group_from=""), part=PARTS.index("test"))
-    told = tests.entries or errors(tests.findings)
-    empty = [] if told else [Finding("error", f"test_data {path} holds no labelled image; give another")]
-    return replace(
-        listing,
-        # Tests alone would be found to lack what is to be trained on, which is told already.
-        entries=(*listing.entries, *tests.entries) if listing.entries else (),
-        classes=tuple(sorted({*listing.classes, *tests.classes})),
-        ignored=Counter(listing.ignored) + Counter(tests.ignored),
-        findings=(*listing.findings, *tests.findings, *empty),
-    )
-
-
-def list_images(path: Path, config: DataConfig, *, part: int = -1) -> Listing:
-    """Images of a folder or a list with the text of their labels, none of them opened.
-
-    Args:
-        path: A folder, or a table of paths and labels.
-        config: `label_from`, `group_from`, `target`, `split` and `missing_values` are followed.
-        part: The split that all of it belongs to; -1 to go by what the data say.
-
-    Raises:
-        UsageError: An option that does not fit.
-        DataError: A list that cannot be read.
-    """
-    if path.is_file():
-        return read_list(path, config, part=part)
-    if is_index(config.label_from):
-        return read_list(find_index(config.label_from, path, "--label-from"), config, folder=path, part=part)
-    for option, value in (("--target", config.target), ("--split", config.split)):
-        if value not in ("", "random"):
-            raise UsageError(f"{option} {value} names a column; {path} is a folder and has none, see --label-from")
-    return scan(path, config, part=part)
 
 
 def _shape(headers: Sequence[Header | str], config: DataConfig) -> tuple[int, int, int]:
@@ -214,7 +169,7 @@ def _facts(images: Images) -> dict[str, Any]:
         columns = zip(images.labelled.labels, images.labelled.targets.T, strict=True)
         facts["targets"] = [{"name": name, **_range(values.tolist())} for name, values in columns]
     else:
-        facts["classes"] = _class_rows(images)
+        facts["classes"] = class_rows(images.listing, images.labelled)
     return {key: value for key, value in facts.items() if value}
 
 
@@ -222,21 +177,6 @@ def _range(values: Sequence[float]) -> dict[str, float]:
     if not values:
         return {}
     return {"min": min(values), "median": float(np.median(values)), "max": max(values)}
-
-
-def _class_rows(images: Images) -> list[dict[str, Any]]:
-    """A row for each class: how many images, and how many in each split that the data give."""
-    labels, targets = images.labelled.labels, images.labelled.targets
-    member = targets > 0 if targets.ndim == 2 else targets[:, np.newaxis] == np.arange(len(labels))
-    parts = np.array([entry.part for entry in images.listing.entries])
-    rows = []
-    for at, name in enumerate(labels):
-        row = {"class": name, "images": int(member[:, at].sum())}
-        if (parts > 0).any():
-            clipped = np.maximum(parts, 0)
-            row |= {PARTS[part]: int(member[clipped == part, at].sum()) for part in np.unique(clipped)}
-        rows.append(row)
-    return rows
 
 
 def _schema(request: Request, labelled: Labelled, shape: tuple[int, int, int]) -> Any:
@@ -271,28 +211,13 @@ def _no_load() -> Raw:
 
 def _raw(images: Images) -> Raw:
     entries = images.listing.entries
-    parts = np.array([entry.part for entry in entries], np.int8)
-    times = [entry.time for entry in entries if entry.time is not None]
-    groups = [entry.group for entry in entries]
     return Raw(
         samples=images.decoded.samples,
         targets=images.labelled.targets,
         kind="image",
         task=images.labelled.task,
         labels=images.labelled.labels,
-        parts=parts if (parts >= 0).any() else None,
-        groups=np.unique(groups, return_inverse=True)[1].astype(np.int64) if any(groups) else None,
-        times=np.array(times, np.float64) if len(times) == len(entries) else None,
-        names=tuple(entry.name for entry in entries),
+        **splitting(entries),
         digests=images.decoded.digests,
-        sha256=_identity(images),
+        sha256=identity(entries, images.decoded.sha256),
     )
-
-
-def _identity(images: Images) -> str:
-    """A checksum of names, bytes, labels, groups and splits; not of where and when the files were written."""
-    state = hashlib.sha256()
-    for entry, content in zip(images.listing.entries, images.decoded.sha256, strict=True):
-        fields = (entry.name, content, *entry.answers, entry.part, entry.group, entry.time)
-        state.update("\0".join(map(str, fields)).encode() + b"\n")
-    return state.hexdigest()

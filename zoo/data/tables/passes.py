@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from zoo import rows
+from zoo.data.files.listing import SPLIT_NAMES
 from zoo.data.findings import SHOWN, Finding
-from zoo.data.images.listing import SPLIT_NAMES
 from zoo.data.tables.targets import Target
 from zoo.data.tables.wrong import HUGE, Wrong
 

@@ -1,4 +1,4 @@
-"""Image files and what is said about each of them, before any is opened."""
+"""Files and what is said about each of them, before any is opened."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zoo.data.findings import Finding
-from zoo.inputs import IMAGE_SUFFIXES
 
 SPLIT_NAMES: Mapping[str, int] = {
     "train": 0,
@@ -22,9 +21,31 @@ SPLIT_NAMES: Mapping[str, int] = {
 """Names of folders and cells that say which split a sample belongs to; values index `zoo.data.dataset.PARTS`."""
 
 
+@dataclass(frozen=True)
+class FileKind:
+    """What a reader is after in a folder.
+
+    Attributes:
+        noun: For messages: "image".
+        suffixes: Of the files' names, in lower case.
+    """
+
+    noun: str
+    suffixes: tuple[str, ...]
+
+    def matches(self, name: str) -> bool:
+        """Whether a file's name is that of such a file."""
+        return name.lower().endswith(self.suffixes)
+
+    @property
+    def article(self) -> str:
+        """ "an image", "a recording"."""
+        return f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """An image file.
+    """A file.
 
     Attributes:
         name: Its path as people know it: relative to the folder, or as the list has it, with "/".
@@ -46,27 +67,24 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """Image files in a fixed order.
+    """Files of one kind in a fixed order.
 
     Attributes:
+        kind: What they are.
         targets: Names of the answers.
-        classes: Classes that were announced, by a folder of their own, whether they hold an image or not.
+        classes: Classes that were announced, by a folder of their own, whether they hold a file or not.
         listed: Whether labels come from the column of a list, and may be numbers to predict.
-        ignored: Suffix to the number of files that are no images.
+        ignored: Suffix to the number of files that are of another kind.
     """
 
     root: Path
+    kind: FileKind
     entries: tuple[Entry, ...]
     targets: tuple[str, ...] = ("label",)
     classes: tuple[str, ...] = ()
     listed: bool = False
     ignored: Mapping[str, int] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
-
-
-def is_image(name: str) -> bool:
-    """Whether a file's name is that of an image."""
-    return name.lower().endswith(IMAGE_SUFFIXES)
 
 
 def counted(count: int, what: str, several: str = "") -> str:

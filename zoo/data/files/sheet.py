@@ -1,4 +1,4 @@
-"""A table whose rows name image files, as text."""
+"""A table whose rows name files, as text."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 
 from zoo import rows
+from zoo.data.files.listing import FileKind, counted
 from zoo.data.findings import Finding
-from zoo.data.images.listing import counted, is_image
 from zoo.errors import DataError
 from zoo.registry import suggest
 
@@ -50,28 +50,28 @@ class Sheet:
             ) from None
 
 
-def lists_images(path: Path) -> bool:
-    """Whether the first rows of a table name image files, at least one of which exists."""
+def lists_files(path: Path, kind: FileKind) -> bool:
+    """Whether the first rows of a table name files of a kind, at least one of which exists."""
     try:
         first = _records(path, LOOKED_AT + 1)
     except DataError:
         return False  # whoever reads it as a table says what is wrong with it
-    return _path_column(path.parent, [cells for _, cells in first]) is not None
+    return _path_column(path.parent, [cells for _, cells in first], kind) is not None
 
 
-def read_sheet(file: Path, folder: Path) -> Sheet:
-    """Reads a table whose rows name images; ragged rows and a header twice are findings.
+def read_sheet(file: Path, folder: Path, kind: FileKind) -> Sheet:
+    """Reads a table whose rows name files; ragged rows and a header twice are findings.
 
     Raises:
-        DataError: It cannot be read, or no column names images.
+        DataError: It cannot be read, or no column names files of the kind.
     """
     records = _records(file)
-    position = _path_column(folder, [cells for _, cells in records[: LOOKED_AT + 1]])
+    position = _path_column(folder, [cells for _, cells in records[: LOOKED_AT + 1]], kind)
     if position is None:
-        position = _path_column(file.parent, [cells for _, cells in records[: LOOKED_AT + 1]])
+        position = _path_column(file.parent, [cells for _, cells in records[: LOOKED_AT + 1]], kind)
     if position is None:
-        raise DataError(f"{file} has no column that names image files in {folder}; expected paths relative to it")
-    headless = is_image(records[0][1][position])
+        raise DataError(f"{file} has no column that names {kind.noun} files in {folder}; expected paths relative to it")
+    headless = kind.matches(records[0][1][position])
     header = tuple(cell.strip() for cell in records[0][1])
     if headless:
         header = tuple(f"column {at + 1}" for at in range(len(header)))
@@ -103,12 +103,12 @@ def _records(file: Path, count: int | None = None) -> list[tuple[int, list[str]]
         return list(islice(rows.records(text, file, delimiter), count))
 
 
-def _path_column(folder: Path, records: Sequence[Sequence[str]]) -> int | None:
-    """The column in which every cell but the header's names an image, and one of those exists."""
+def _path_column(folder: Path, records: Sequence[Sequence[str]], kind: FileKind) -> int | None:
+    """The column in which every cell but the header's names such a file, and one of those exists."""
     body = records[1:] if len(records) > 1 else records
     for at in range(len(records[0]) if records else 0):
         cells = [row[at].strip() for row in body if at < len(row) and row[at].strip()]
-        if cells and all(map(is_image, cells)) and any((folder / plain(cell)).is_file() for cell in cells):
+        if cells and all(map(kind.matches, cells)) and any((folder / plain(cell)).is_file() for cell in cells):
             return at
     return None
 

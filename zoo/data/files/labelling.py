@@ -11,8 +11,8 @@ import numpy as np
 
 from zoo.cards import Task
 from zoo.data.dataset import PARTS
+from zoo.data.files.listing import Listing, counted
 from zoo.data.findings import Finding
-from zoo.data.images.listing import Listing, counted
 from zoo.errors import UsageError
 
 SEPARATOR = "|"
@@ -44,7 +44,7 @@ def label(listing: Listing, task: str, known: tuple[str, ...], *, later: bool) -
         listing: At least one entry.
         task: Of `zoo.cards.TASKS`, or "auto".
         known: Class names in their order, from a `data.toml`; empty for those found, sorted.
-        later: Whether groups, times or parts decide the splits, so that few images of a class may do.
+        later: Whether groups, times or parts decide the splits, so that few files of a class may do.
 
     Raises:
         UsageError: A task that such labels cannot be.
@@ -118,7 +118,7 @@ def _several(listing: Listing, known: tuple[str, ...]) -> Labelled:
     if not findings:
         counts = targets.sum(axis=0)
         for at in np.flatnonzero((counts == 0) | (counts == len(targets))):
-            share = "every image" if counts[at] else "no image"
+            share = f"{'every' if counts[at] else 'no'} {listing.kind.noun}"
             findings.append(
                 Finding("error", f"{listing.root}: {share} has label {labels[at]!r}; nothing to learn, leave it out")
             )
@@ -161,25 +161,25 @@ def _classes(listing: Listing, task: str, known: tuple[str, ...], *, later: bool
 
 
 def _too_few(listing: Listing, labels: Sequence[str], counts: Counter[str], *, later: bool) -> list[Finding]:
-    """Classes without an image, without one in some split, or with fewer than the splits need."""
-    findings = []
+    """Classes without a file, without one in some split, or with fewer than the splits need."""
+    findings, what = [], listing.kind.noun
     parts = {max(entry.part, 0) for entry in listing.entries}
     drawn = 3 - len(parts - {0}) if not later else 1  # splits that must be drawn from what is not given
     by_part = Counter((max(entry.part, 0), entry.answers[0]) for entry in listing.entries)
     for name in labels:
         if not counts[name]:
             findings.append(
-                Finding("error", f"class {name!r} is empty, no image in it; add images or remove the folder")
+                Finding("error", f"class {name!r} is empty, no {what} in it; add {what}s or remove the folder")
             )
             continue
         absent = [PARTS[part] for part in sorted(parts) if not by_part[part, name]]
         if absent:
             where = ", ".join(absent)
             findings.append(
-                Finding("error", f"class {name!r} has no image in {where}; add some or leave the class out")
+                Finding("error", f"class {name!r} has no {what} in {where}; add some or leave the class out")
             )
         elif by_part[0, name] < drawn:
-            have = counted(by_part[0, name], "image")
+            have = counted(by_part[0, name], what)
             findings.append(
                 Finding("error", f"class {name!r} has {have}; expected at least {drawn}, one for each split; add some")
             )

@@ -1,4 +1,4 @@
-"""A table of image paths and their labels."""
+"""A table of paths and their labels."""
 
 from __future__ import annotations
 
@@ -7,35 +7,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo import rows
+from zoo.data.files.folder import group_of, walk
+from zoo.data.files.listing import SPLIT_NAMES, Entry, FileKind, Listing, counted
+from zoo.data.files.sheet import Sheet, plain, read_sheet
 from zoo.data.findings import Finding
-from zoo.data.images.folder import group_of, walk
-from zoo.data.images.listing import SPLIT_NAMES, Entry, Listing, counted
-from zoo.data.images.sheet import Sheet, plain, read_sheet
 from zoo.data.options import DataConfig
 from zoo.data.references import is_index
 from zoo.errors import DataError, UsageError
 from zoo.hyperparameters import split_names
 
 
-def read_list(file: Path, config: DataConfig, *, folder: Path | None = None, part: int = -1) -> Listing:
-    """Lists the images that a table names, with labels, groups, times and splits from its columns.
+def read_list(file: Path, config: DataConfig, kind: FileKind, *, folder: Path | None = None, part: int = -1) -> Listing:
+    """Lists the files that a table names, with labels, groups, times and splits from its columns.
 
     Args:
         file: Paths in it are relative to the folder, else to the table's own.
         config: The label is in the column `target`, or that of `label_from`, or else in the only other one.
-        folder: The data, where the table only labels them; images there that it does not name are counted.
+        kind: What the files are.
+        folder: The data, where the table only labels them; files there that it does not name are counted.
         part: The split that all of it belongs to; -1 to go by the column of `split`.
 
     Raises:
         DataError: A table that cannot be read, or a column that is not there.
         UsageError: Options that contradict each other.
     """
-    sheet = read_sheet(file, folder or file.parent)
-    kind, _, named = config.split.partition(":")
-    if kind not in ("random", "column", "group", "time") or (kind != "random" and not named):
+    sheet = read_sheet(file, folder or file.parent, kind)
+    how, _, named = config.split.partition(":")
+    if how not in ("random", "column", "group", "time") or (how != "random" and not named):
         raise UsageError(f"--split {config.split} is not known; expected random, time:COL, group:COL or column:COL")
-    special = sheet.column(named, "--split") if kind != "random" else None
-    groups = _groups(sheet, config, folder or file.parent, special if kind == "group" else None)
+    special = sheet.column(named, "--split") if how != "random" else None
+    groups = _groups(sheet, config, kind, folder or file.parent, special if how == "group" else None)
     findings = list(sheet.findings)
     targets, unsure = _targets(sheet, config, {special, groups.column})
     findings += unsure
@@ -46,27 +47,28 @@ def read_list(file: Path, config: DataConfig, *, folder: Path | None = None, par
         try:
             entries.append(
                 Entry(
-                    file=_find(cells[sheet.paths], places, where),
+                    file=_find(cells[sheet.paths], places, where, kind),
                     name=cells[sheet.paths].replace("\\", "/"),
                     answers=tuple(cells[target] for target in targets),
-                    part=_part(cells[special], where) if kind == "column" and special is not None else part,
+                    part=_part(cells[special], where) if how == "column" and special is not None else part,
                     group=groups.of(cells, where),
-                    time=_time(cells[special], where) if kind == "time" and special is not None else None,
+                    time=_time(cells[special], where) if how == "time" and special is not None else None,
                     where=f"{where}: ",
                 )
             )
         except DataError as error:
             findings.append(Finding("error", str(error)))
     if folder is not None:
-        findings += _unnamed(folder, entries, file)
+        findings += _unnamed(folder, entries, file, kind)
     if unsure:
         findings += [finding for finding in _once(entries, unsure=True)[1] if finding.severity == "error"]
-        return Listing(root=folder or file.parent, entries=(), listed=True, findings=tuple(findings))
+        return Listing(root=folder or file.parent, kind=kind, entries=(), listed=True, findings=tuple(findings))
     whole, dropped = _without_answer(entries, config)
     kept, repeated = _once(whole)
     findings += [*dropped, *repeated]
     return Listing(
         root=folder or file.parent,
+        kind=kind,
         entries=tuple(kept),
         targets=tuple(sheet.header[target] for target in targets),
         listed=True,
@@ -74,9 +76,9 @@ def read_list(file: Path, config: DataConfig, *, folder: Path | None = None, par
     )
 
 
-def _find(cell: str, places: Sequence[Path], where: str) -> Path:
+def _find(cell: str, places: Sequence[Path], where: str, kind: FileKind) -> Path:
     if not cell:
-        raise DataError(f"{where}: no path; expected that of an image")
+        raise DataError(f"{where}: no path; expected that of {kind.article}")
     for place in places:
         for written in (cell, plain(cell)):
             if (place / written).is_file():
@@ -125,24 +127,24 @@ class _Groups:
         return found or ""
 
 
-def _groups(sheet: Sheet, config: DataConfig, folder: Path, column: int | None) -> _Groups:
+def _groups(sheet: Sheet, config: DataConfig, kind: FileKind, folder: Path, column: int | None) -> _Groups:
     how = config.group_from
     if column is not None and how:
         raise UsageError(f"--split {config.split} and --group-from {how} both name groups; give one of them")
     if how.startswith("column:"):
         return _Groups(sheet, how, column=sheet.column(how.removeprefix("column:"), "--group-from"))
     if is_index(how):
-        return _Groups(sheet, how, known=read_pairs(find_index(how, folder, "--group-from"), folder))
+        return _Groups(sheet, how, known=read_pairs(find_index(how, folder, "--group-from"), folder, kind))
     return _Groups(sheet, how, column=column)
 
 
-def read_pairs(file: Path, folder: Path) -> dict[str, str]:
+def read_pairs(file: Path, folder: Path, kind: FileKind) -> dict[str, str]:
     """Path to the text of the only other column.
 
     Raises:
         DataError: It has more columns, or cannot be read.
     """
-    sheet = read_sheet(file, folder)
+    sheet = read_sheet(file, folder, kind)
     others = [at for at in range(len(sheet.header)) if at != sheet.paths]
     if len(others) != 1:
         raise DataError(f"{file} has columns {', '.join(sheet.header)}; expected paths and one other column")
@@ -211,9 +213,9 @@ def _once(entries: Sequence[Entry], *, unsure: bool = False) -> tuple[list[Entry
     return list(seen.values()), findings
 
 
-def _unnamed(folder: Path, entries: Sequence[Entry], file: Path) -> list[Finding]:
+def _unnamed(folder: Path, entries: Sequence[Entry], file: Path, kind: FileKind) -> list[Finding]:
     named = {entry.file for entry in entries}
-    others = [name for name in walk(folder).images if folder / name not in named]
+    others = [name for name in walk(folder, kind).files if folder / name not in named]
     if not others:
         return []
-    return [Finding("note", f"{counted(len(others), 'image')} of {folder} not named in {file.name} left out")]
+    return [Finding("note", f"{counted(len(others), kind.noun)} of {folder} not named in {file.name} left out")]

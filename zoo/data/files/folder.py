@@ -1,4 +1,4 @@
-"""A folder of images: what lies in it, and what its sub-folders or a regular expression say about each file."""
+"""A folder of files, one sample each: what lies in it, and what its sub-folders or a regular expression say about each file."""
 
 from __future__ import annotations
 
@@ -9,53 +9,54 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from zoo.data.files.listing import SPLIT_NAMES, Entry, FileKind, Listing, counted, examples
 from zoo.data.findings import Finding
-from zoo.data.images.listing import SPLIT_NAMES, Entry, Listing, counted, examples, is_image
 from zoo.data.options import DataConfig
 from zoo.errors import UsageError
 
 HOW = (
-    "put the images of each class into a folder of its own, or say where labels stand: --label-from index.csv, or a "
+    "put the files of each class into a folder of its own, or say where labels stand: --label-from index.csv, or a "
     "regular expression such as --label-from '(.+)_[0-9]+'"
 )
 
 
 @dataclass
 class Walked:
-    """What lies in a folder: images as paths relative to it, sub-folders likewise, and the rest.
+    """What lies in a folder: files of the kind as paths relative to it, sub-folders likewise, and the rest.
 
     Attributes:
         again: Sub-folders that are another one, reached by a link; they are walked once.
     """
 
-    images: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     again: dict[str, str] = field(default_factory=dict)
     ignored: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
 
 
-def scan(root: Path, config: DataConfig, *, part: int = -1) -> Listing:
-    """Lists the images of a folder with their labels, groups and splits.
+def scan(root: Path, config: DataConfig, kind: FileKind, *, part: int = -1) -> Listing:
+    """Lists the files of a folder with their labels, groups and splits.
 
     The first folder below the root, or below a split's folder, is the class; deeper ones belong to it. Links are
-    followed; hidden files and files that are no images are counted and left out.
+    followed; hidden files and files of another kind are counted and left out.
 
     Args:
         root: The folder.
         config: `label_from` is "folder", "" for the same, or a regular expression with one group, searched in each
             path relative to the root; `group_from` likewise.
+        kind: What is looked for.
         part: The split that all of it belongs to; -1 to go by split folders.
 
     Raises:
         UsageError: A regular expression that is none.
     """
-    walked = walk(root)
+    walked = walk(root, kind)
     split = part < 0 and _has_split_folders(walked)
     label = label_of(config.label_from, "--label-from")
     group = group_of(config.group_from) if config.group_from else None
     entries, unlabelled = [], []
-    for name in walked.images:
+    for name in walked.files:
         inner = name.partition("/")[2] if split else name
         at = SPLIT_NAMES.get(name.partition("/")[0].lower(), -1) if split else part
         if split and at < 0:
@@ -68,20 +69,21 @@ def scan(root: Path, config: DataConfig, *, part: int = -1) -> Listing:
         entries.append(Entry(file=root / name, name=name, answers=(text,), part=at, group=of))
         if group is not None and not of:
             walked.findings.append(_no_match(root, name, "--group-from", config.group_from))
-    walked.findings += _unlabelled(root, config, unlabelled, split=split, others=bool(entries))
+    walked.findings += _unlabelled(root, config, kind, unlabelled, split=split, others=bool(entries))
     by_folder = config.label_from in ("", "folder")
     if by_folder:
         walked.findings += _same_folders(root, walked, split)
     return Listing(
         root=root,
+        kind=kind,
         entries=tuple(entries),
         classes=_class_folders(walked, split) if by_folder else (),
         ignored=dict(walked.ignored),
-        findings=(*walked.findings, *_left_out(root, walked, split)),
+        findings=(*walked.findings, *_left_out(root, kind, walked, split)),
     )
 
 
-def walk(root: Path) -> Walked:
+def walk(root: Path, kind: FileKind) -> Walked:
     """Everything below a folder, sorted; links are followed, but not round in circles."""
     found = Walked()
     seen: dict[str, str] = {}
@@ -103,22 +105,22 @@ def walk(root: Path) -> Walked:
         prefix = "" if above == "." else f"{above}/"
         found.folders += [f"{prefix}{name}" for name in folders]
         for name in sorted(files):
-            _sort_in(root, f"{prefix}{name}", found)
-    found.images.sort()
+            _sort_in(root, f"{prefix}{name}", kind, found)
+    found.files.sort()
     return found
 
 
-def _sort_in(root: Path, name: str, found: Walked) -> None:
-    """Puts a file where it belongs: images, ignored, or a finding."""
+def _sort_in(root: Path, name: str, kind: FileKind, found: Walked) -> None:
+    """Puts a file where it belongs: files, ignored, or a finding."""
     base = PurePosixPath(name)
-    if base.name.startswith(".") or not is_image(base.name):
+    if base.name.startswith(".") or not kind.matches(base.name):
         found.ignored["hidden" if base.name.startswith(".") else base.suffix.lower() or "no suffix"] += 1
     elif not _is_utf8(name):
         found.findings.append(Finding("error", f"{root}/{name!a} has a name that is not UTF-8; rename the file"))
     elif not (root / name).exists():
         found.findings.append(Finding("error", f"{root / name} is a link to nothing; remove it or mend the link"))
     else:
-        found.images.append(name)
+        found.files.append(name)
 
 
 def _is_utf8(name: str) -> bool:
@@ -186,8 +188,10 @@ def _same_folders(root: Path, walked: Walked, split: bool) -> list[Finding]:
     ]
 
 
-def _unlabelled(root: Path, config: DataConfig, names: list[str], *, split: bool, others: bool) -> list[Finding]:
-    """Images of which nothing says what they show."""
+def _unlabelled(
+    root: Path, config: DataConfig, kind: FileKind, names: list[str], *, split: bool, others: bool
+) -> list[Finding]:
+    """Files of which nothing says what they are."""
     if not names:
         return []
     if config.label_from not in ("", "folder"):
@@ -195,14 +199,12 @@ def _unlabelled(root: Path, config: DataConfig, names: list[str], *, split: bool
     if not others and split:
         parts = ", ".join(sorted({name.partition("/")[0] for name in names}))
         how = f"read as splits ({parts}) by the names of its folders, with no class folders in them"
-        todo = (
-            "put the images of each class into a folder of its own in every split; if they are the classes, rename them"
-        )
-        return [Finding("error", f"{root} holds {counted(len(names), 'image')}, {how}; {todo}")]
+        todo = f"put the {kind.noun}s of each class into a folder of its own in every split; if they are the classes, rename them"
+        return [Finding("error", f"{root} holds {counted(len(names), kind.noun)}, {how}; {todo}")]
     if not others:
-        return [Finding("error", f"{root} holds {counted(len(names), 'image')} and no class folders; {HOW}")]
+        return [Finding("error", f"{root} holds {counted(len(names), kind.noun)} and no class folders; {HOW}")]
     listed = examples(names)
-    return [Finding("warning", f"{counted(len(names), 'image')} in no class folder, left out: {listed}")]
+    return [Finding("warning", f"{counted(len(names), kind.noun)} in no class folder, left out: {listed}")]
 
 
 def _no_match(root: Path, name: str, option: str, pattern: str) -> Finding:
@@ -211,11 +213,11 @@ def _no_match(root: Path, name: str, option: str, pattern: str) -> Finding:
     )
 
 
-def _left_out(root: Path, walked: Walked, split: bool) -> list[Finding]:
+def _left_out(root: Path, kind: FileKind, walked: Walked, split: bool) -> list[Finding]:
     found = []
     if walked.ignored:
         kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(walked.ignored.items()))
-        found.append(Finding("note", f"{counted(walked.ignored.total(), 'file')} left out as no images: {kinds}"))
+        found.append(Finding("note", f"{counted(walked.ignored.total(), 'file')} left out as no {kind.noun}s: {kinds}"))
     if split:
         others = [name for name in walked.folders if "/" not in name and name.lower() not in SPLIT_NAMES]
         if others:
