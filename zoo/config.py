@@ -16,7 +16,7 @@ from zoo.data.options import DATA, DataConfig
 from zoo.data.references import data_stem, resolve_indices, resolve_reference
 from zoo.data.schema import with_options
 from zoo.errors import UsageError
-from zoo.hyperparameters import Hyperparameter, Value, choice, flag, integer, knob_field, real, resolve
+from zoo.hyperparameters import Hyperparameter, Value, choice, flag, integer, knob_field, names, real, resolve
 from zoo.recipefile import SCHEMA_VERSION, read_layers
 from zoo.registry import suggest
 from zoo.settings import cpu_count
@@ -124,6 +124,15 @@ class TrainingConfig:
     loss: str = knob_field(choice("loss", "auto", "what is minimised; auto is the task's usual one", ("auto", *LOSSES)))
     class_weights: str = knob_field(
         choice("class_weights", "none", "balanced weighs each class by its rarity", ("none", "balanced"))
+    )
+    augment: str = knob_field(
+        names(
+            "augment",
+            "vary training samples; images: flip, crop, shift, colour, erase; series: jitter, scale, shift; all: mixup",
+        )
+    )
+    augment_strength: float = knob_field(
+        real("augment_strength", 1.0, "how much augment varies, over the usual extent", low=0.05, high=4.0)
     )
     patience: int = knob_field(
         integer(

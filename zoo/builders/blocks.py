@@ -23,6 +23,22 @@ def scaled_input(spec: InputSpec) -> tuple[Any, Any]:
     return inputs, keras.layers.Rescaling(spec.scale, spec.offset, dtype="float32", name="scale")(inputs)
 
 
+def as_sequence(x: Any) -> Any:
+    """(batch, steps, channels); the rows of an image, (batch, height, width * channels)."""
+    import keras
+
+    if len(x.shape) == 3:
+        return x
+    return keras.layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
+
+
+def as_picture(x: Any) -> Any:
+    """(batch, height, width, channels); of a series (batch, steps, channels) one of a single channel."""
+    import keras
+
+    return x if len(x.shape) == 4 else keras.layers.Reshape((*x.shape[1:], 1))(x)
+
+
 def answer(x: Any, spec: OutputSpec, *, l1: float, l2: float) -> Any:
     """The last layer: one unit per output with the activation of the task, in float32 under every precision policy."""
     import keras

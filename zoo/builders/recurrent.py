@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.builders.blocks import answer, drop, penalty, scaled_input
+from zoo.builders.blocks import answer, as_sequence, drop, penalty, scaled_input
 from zoo.builders.builder import declare
 from zoo.cards import InputSpec, OutputSpec
 from zoo.errors import ModelError
@@ -62,9 +62,7 @@ def recurrent(
     if stride > 1 and not convolution:
         raise ModelError(f"recurrent with stride = {stride} needs a convolution in front; set convolution = 32, say")
     start, x = scaled_input(inputs)
-    if inputs.kind == "image":
-        height, width, channels = inputs.shape
-        x = keras.layers.Reshape((height, width * channels))(x)
+    x = as_sequence(x)
     if convolution:
         x = keras.layers.Conv1D(
             convolution, kernel, strides=stride, padding="same", activation="relu", kernel_regularizer=penalty(l1, l2)

@@ -14,8 +14,10 @@ from zoo.builders import Builder, get_builder
 from zoo.config import KEEP_LAST, RunConfig, TrainingConfig
 from zoo.data.dataset import Dataset
 from zoo.errors import UsageError
+from zoo.hyperparameters import split_names
 from zoo.metrics import PRIMARY
 from zoo.settings import cpu_count
+from zoo.training.augmentation import Augmentation
 from zoo.training.events import Listener
 from zoo.training.pipeline import EpochOrder, batches, class_weights
 
@@ -98,7 +100,14 @@ def assemble(
         model=model,
         listener=listener,
     )
-    samples = batches(data.inputs, data.targets, batch_size=size, order=order, weights=weights)
+    samples = batches(
+        data.inputs,
+        data.targets,
+        batch_size=size,
+        order=order,
+        weights=weights,
+        augmentation=Augmentation(split_names(training.augment), data.dataset.input.kind, training.augment_strength),
+    )
     return Assembly(model, samples, steps, loss, loop)
 
 

@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 
 from zoo.data.dataset import ModelInputs
+from zoo.training.augmentation import Augmentation
+
+_EPOCHS_APART = 1_000_003
+"""Between the seeds of two epochs; int32, which wraps round."""
 
 
 @dataclass
@@ -28,6 +32,10 @@ class EpochOrder:
         """Every sample's index once, (samples,) int64."""
         return np.random.default_rng((self.seed, self.epoch, self.worker)).permutation(self.samples)
 
+    def drawn(self) -> tuple[np.ndarray, np.int32]:
+        """The permutation, and of which epoch it is."""
+        return self.permutation(), np.int32(self.epoch)
+
 
 def batches(
     inputs: Any,
@@ -36,6 +44,7 @@ def batches(
     batch_size: int,
     order: EpochOrder,
     weights: np.ndarray | None = None,
+    augmentation: Augmentation | None = None,
 ) -> Any:
     """A `tf.data.Dataset` of one epoch; each new iterator asks `order` again.
 
@@ -47,6 +56,7 @@ def batches(
         batch_size: The last batch of an epoch may be smaller.
         order: Decides the order of the epoch at hand.
         weights: (n,) float32 sample weights, or None.
+        augmentation: Varies each batch.
 
     Returns:
         Batches of (inputs, targets) or (inputs, targets, weights).
@@ -59,11 +69,15 @@ def batches(
     example = inputs[:1]
 
     def permuted(_: Any) -> Any:
-        indices = tf.numpy_function(order.permutation, [], tf.int64, stateful=True)
-        return tf.ensure_shape(indices, (len(inputs),))
+        indices, epoch = tf.numpy_function(order.drawn, [], (tf.int64, tf.int32), stateful=True)
+        return tf.ensure_shape(indices, (len(inputs),)), tf.ensure_shape(epoch, ())
 
-    def slices(indices: Any) -> Any:
-        return tf.data.Dataset.range(steps).map(lambda step: indices[step * batch_size : (step + 1) * batch_size])
+    def slices(indices: Any, epoch: Any) -> Any:
+        def part(step: Any) -> Any:
+            here = tf.stack([epoch * _EPOCHS_APART + order.seed + order.worker, tf.cast(step, tf.int32)])
+            return indices[step * batch_size : (step + 1) * batch_size], here
+
+        return tf.data.Dataset.range(steps).map(part)
 
     def read(indices: Any) -> Any:
         if held is not None:
@@ -71,9 +85,10 @@ def batches(
         rows = tf.numpy_function(lambda wanted: inputs[wanted], [indices], example.dtype, stateful=False)
         return tf.ensure_shape(rows, (None, *example.shape[1:]))
 
-    def gather(indices: Any) -> Any:
+    def gather(indices: Any, seed: Any) -> Any:
         parts = (read(indices), *(tf.gather(column, indices) for column in columns))
-        return tuple(tf.cast(part, tf.float32) for part in parts)
+        batch = tuple(tf.cast(part, tf.float32) for part in parts)
+        return augmentation(seed, *batch) if augmentation else batch
 
     dataset = tf.data.Dataset.from_tensors(0).map(permuted).flat_map(slices)
     dataset = dataset.map(gather, num_parallel_calls=2, deterministic=True)

@@ -19,6 +19,7 @@ from zoo.config import RunConfig, configure
 from zoo.data.dataset import Dataset
 from zoo.data.samples import draw_samples
 from zoo.errors import DataError, UsageError
+from zoo.hyperparameters import split_names
 from zoo.runs import (
     CALIBRATION,
     CONFIG,
@@ -36,6 +37,7 @@ from zoo.runs import (
     write_text,
 )
 from zoo.training.assembly import use_threads
+from zoo.training.augmentation import check_augment
 from zoo.training.events import Listener, Message, log
 from zoo.training.session import Session
 
@@ -164,6 +166,7 @@ def resolve(config: RunConfig, dataset: Dataset, loss: Any, on_event: Listener) 
     if advice:
         chosen = ", ".join(f"{name} {value}" for name, value in advice.items())
         on_event(Message(f"chosen for {len(dataset.train):,} training samples: {chosen}"))
+    check_augment(split_names(config.training.augment), dataset.input.kind, dataset.output.task)
     resolved = config.for_data(dataset.output.task, len(dataset.train))
     if resolved.training.epochs != config.training.epochs:
         few = f"{len(dataset.train):,} training samples are few steps"

@@ -1,4 +1,4 @@
-"""A folder of files, one sample each: what lies in it, and what its sub-folders or a regular expression say about each file."""
+"""A folder of files: what lies in it, and what its sub-folders or a regular expression say about each file."""
 
 from __future__ import annotations
 
@@ -199,7 +199,10 @@ def _unlabelled(
     if not others and split:
         parts = ", ".join(sorted({name.partition("/")[0] for name in names}))
         how = f"read as splits ({parts}) by the names of its folders, with no class folders in them"
-        todo = f"put the {kind.noun}s of each class into a folder of its own in every split; if they are the classes, rename them"
+        todo = (
+            f"put the {kind.noun}s of each class into a folder of its own in every split; if they are the classes, "
+            "rename them"
+        )
         return [Finding("error", f"{root} holds {counted(len(names), kind.noun)}, {how}; {todo}")]
     if not others:
         return [Finding("error", f"{root} holds {counted(len(names), kind.noun)} and no class folders; {HOW}")]

@@ -39,7 +39,7 @@ class FileKind:
 
     @property
     def article(self) -> str:
-        """ "an image", "a recording"."""
+        """Noun and article: "an image"."""
         return f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}"
 
 
