@@ -2,6 +2,7 @@
 
 LSTM: Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9, 1997.
 GRU: Cho et al., arXiv:1406.1078. Bidirectional: Schuster and Paliwal, IEEE Trans. Signal Processing 45, 1997.
+Attention over the steps: Raffel and Ellis, "Feed-forward networks with attention", arXiv:1512.08756.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from zoo.hyperparameters import ACTIVATIONS, DROPOUT, L1, L2, choice, flag, inte
         integer("units", 64, "width of the state", low=1, high=2048, log=True, search=(8, 128)),
         integer("layers", 1, "stacked recurrent layers", low=1, high=6, search=(1, 2)),
         flag("bidirectional", False, "read the sequence in both directions", search=(False,)),
+        flag("attention", False, "a learnt average of the states of all steps, not the last one", search=(False,)),
         choice("activation", "tanh", "activation of the state", ACTIVATIONS, search=("tanh",)),
         integer("convolution", 0, "filters of a convolution in front; 0 is none", low=0, high=1024),
         integer("kernel", 5, "kernel size of the convolution", low=1, high=31),
@@ -44,6 +46,7 @@ def recurrent(
     units: int,
     layers: int,
     bidirectional: bool,
+    attention: bool,
     activation: str,
     convolution: int,
     kernel: int,
@@ -71,9 +74,19 @@ def recurrent(
         rnn = (keras.layers.LSTM if cell == "lstm" else keras.layers.GRU)(
             units,
             activation=activation,
-            return_sequences=layer < layers - 1,
+            return_sequences=attention or layer < layers - 1,
             recurrent_dropout=recurrent_dropout,
             kernel_regularizer=penalty(l1, l2),
         )
         x = drop((keras.layers.Bidirectional(rnn) if bidirectional else rnn)(x), dropout)
+    if attention:
+        x = weighted_mean(x)
     return keras.Model(start, answer(x, outputs, l1=l1, l2=l2), name="recurrent")
+
+
+def weighted_mean(x: Any) -> Any:
+    """(batch, steps, units) -> (batch, units): the mean over the steps, weighed by what a dense unit makes of each."""
+    import keras
+
+    weights = keras.layers.Softmax(axis=1)(keras.layers.Dense(1, activation="tanh")(x))  # (batch, steps, 1)
+    return keras.layers.Flatten()(keras.layers.Dot(axes=1)([weights, x]))  # (batch, 1, units) -> (batch, units)

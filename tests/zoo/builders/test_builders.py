@@ -56,6 +56,18 @@ def count(model, kind):
         ("recurrent", {"cell": "gru", "layers": 2}, "GRU", 2),
         ("recurrent", {"bidirectional": True}, "Bidirectional", 1),
         ("recurrent", {"convolution": 8, "stride": 2}, "Conv1D", 1),
+        ("recurrent", {"attention": True}, "Softmax", 1),
+        ("lenet5", {"batch_norm": True}, "BatchNormalization", 4),
+        ("lenet5", {"pooling": "max"}, "MaxPooling2D", 2),
+        ("resnet", {"blocks": 1}, "Conv2D", 9),
+        ("resnet", {"blocks": 3}, "Add", 9),
+        ("mobilenet", {"version": "1"}, "DepthwiseConv2D", 13),
+        ("mobilenet", {"version": "2"}, "DepthwiseConv2D", 17),
+        ("mobilenet", {"version": "2", "stages": 3, "width": 1.0}, "Add", 3),
+        ("dscnn", {"blocks": 3}, "DepthwiseConv2D", 3),
+        ("conv1d", {"blocks": 2, "pool": 1}, "Conv1D", 2),
+        ("conv1d", {"dilated": True, "blocks": 2, "growth": 1.0}, "Add", 2),
+        ("conv1d", {"head": "max"}, "GlobalMaxPooling1D", 1),
     ],
 )
 def test_a_hyperparameter_changes_the_model(name, hyperparameters, layer, number):
@@ -257,3 +269,32 @@ def test_no_allowed_growth_leaves_a_block_without_filters(filters, growth, block
         "convnet", input_shape=(16, 16, 1), num_classes=4, stem_stride=1, filters=filters, growth=growth, blocks=blocks
     )
     assert model.get_layer("output").input.shape[-1] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "classes", "hyperparameters", "parameters"),
+    [
+        ("lenet5", (28, 28, 1), 10, {}, 61_706),  # LeCun et al. 1998 with full connections and plain pooling
+        ("resnet", (32, 32, 3), 10, {}, 77_850),  # 78 k in arXiv:2106.07597
+        ("resnet", (32, 32, 3), 10, {"blocks": 3}, 270_000),  # 0.27 M in arXiv:1512.03385
+        ("mobilenet", (96, 96, 3), 2, {"width": 0.25}, 213_000),  # 221 k with biases in arXiv:2106.07597
+        ("mobilenet", (224, 224, 3), 1000, {"width": 1.0}, 4_230_000),  # 4.2 M in arXiv:1704.04861
+        ("mobilenet", (224, 224, 3), 1000, {"width": 1.0, "version": "2"}, 3_500_000),  # 3.4 M in arXiv:1801.04381
+        ("dscnn", (49, 10), 12, {}, 23_700),  # 24.9 k with biases in arXiv:2106.07597
+    ],
+)
+def test_a_family_has_the_parameters_of_its_paper(name, shape, classes, hyperparameters, parameters):
+    model = zoo.build(name, input_shape=shape, num_classes=classes, **hyperparameters)
+    assert model.count_params() == pytest.approx(parameters, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "hyperparameters", "said"),
+    [
+        ("lenet5", (8, 8, 1), {}, "at least 12x12"),
+        ("conv1d", (12, 2), {"blocks": 5}, "blocks = 3"),
+    ],
+)
+def test_what_leaves_nothing_is_refused(name, shape, hyperparameters, said):
+    with pytest.raises(ModelError, match=said):
+        zoo.build(name, input_shape=shape, num_classes=2, **hyperparameters)

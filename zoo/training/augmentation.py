@@ -1,0 +1,200 @@
+"""Training samples varied by chance, batch by batch: part of the training, never of the exported graph.
+
+Every batch draws from (seed, epoch, step), so that a resumed or repeated training sees the same samples. Mixup: Zhang,
+Cisse, Dauphin and Lopez-Paz, arXiv:1710.09412. Masking: Park et al., "SpecAugment", arXiv:1904.08779. Erasing: Zhong et
+al., arXiv:1708.04896.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from zoo.errors import UsageError
+from zoo.registry import suggest
+
+Variation = Callable[[Any, Any, float], Any]
+"""(samples (batch, ...) float32, seed (2,) int32, strength) -> samples of the same shape."""
+
+MIXUP = "mixup"
+MIXUP_ALPHA = 0.2
+"""Of the Beta distribution that mixup's shares are drawn from, as in the paper's ImageNet experiments."""
+
+
+def check_augment(names: Sequence[str], kind: str, task: str) -> None:
+    """Refuses variations that this kind of data does not have.
+
+    Raises:
+        UsageError: An unknown name, or one that does not fit.
+    """
+    known = [*VARIATIONS.get(kind, {}), MIXUP]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"augment = {name!r} is nothing that {kind} data have{suggest(name, known)}")
+    if len(set(names)) < len(names):
+        raise UsageError(f"augment = {', '.join(names)} names a variation twice; give each once")
+    if MIXUP in names and task == "regression":
+        raise UsageError("augment = mixup mixes classes, not the numbers of a regression; leave it out")
+
+
+class Augmentation:
+    """Varies batches.
+
+    Args:
+        names: As `check_augment` takes them; applied in the order of `VARIATIONS`, mixup last.
+        kind: Of the data.
+        strength: Over the usual extent; 1 is usual.
+    """
+
+    def __init__(self, names: Sequence[str], kind: str, strength: float) -> None:
+        self._chosen = [vary for name, vary in VARIATIONS.get(kind, {}).items() if name in names]
+        self._mixup = MIXUP in names
+        self._strength = strength
+
+    def __bool__(self) -> bool:
+        return bool(self._chosen) or self._mixup
+
+    def __call__(self, seed: Any, samples: Any, targets: Any, *weights: Any) -> tuple[Any, ...]:
+        """A batch varied.
+
+        Args:
+            seed: (2,) int32 tensor.
+            samples: (batch, ...) float32, as the model is fed.
+            targets: (batch, outputs) float32.
+            *weights: (batch,) float32 sample weights, where there are any.
+        """
+        import tensorflow as tf
+
+        for at, vary in enumerate(self._chosen):
+            samples = vary(samples, seed + tf.constant([0, 7919 * (at + 1)], tf.int32), self._strength)
+        if not self._mixup:
+            return (samples, targets, *weights)
+        mix = _mixing(tf.shape(samples)[0], seed + tf.constant([0, 104729], tf.int32), self._strength)
+        return tuple(mix(part) for part in (samples, targets, *weights))
+
+
+def _mixing(count: Any, seed: Any, strength: float) -> Callable[[Any], Any]:
+    """Every sample with a share of another one of the batch; shares are Beta-distributed, at least a half its own."""
+    import tensorflow as tf
+
+    alpha = MIXUP_ALPHA * strength
+    draws = tf.random.stateless_gamma([2, count], seed, alpha) + 1e-9
+    share = draws[0] / (draws[0] + draws[1])
+    share = tf.maximum(share, 1.0 - share)
+    order = tf.random.experimental.stateless_shuffle(tf.range(count), seed)
+
+    def mix(part: Any) -> Any:
+        own = tf.reshape(share, tf.concat([[count], tf.ones(tf.rank(part) - 1, tf.int32)], 0))
+        return tf.ensure_shape(own * part + (1.0 - own) * tf.gather(part, order), part.shape)
+
+    return mix
+
+
+def _uniform(samples: Any, seed: Any, low: float, high: float, *, per: int = 1) -> Any:
+    """Numbers for each sample, shaped (batch, 1, ...) to multiply with it; `per` > 1 gives one for each channel."""
+    import tensorflow as tf
+
+    axes = len(samples.shape) - 2
+    shape = [tf.shape(samples)[0], *[1] * axes, per]
+    return tf.random.stateless_uniform(shape, seed, low, high)
+
+
+def _flip(samples: Any, seed: Any, _strength: float) -> Any:
+    """Half of the images are mirrored, left to right."""
+    import tensorflow as tf
+
+    return tf.where(_uniform(samples, seed, 0.0, 1.0) < 0.5, tf.reverse(samples, [2]), samples)
+
+
+def _shift_image(samples: Any, seed: Any, strength: float) -> Any:
+    """Moved by up to an eighth of the height and width; the border is continued."""
+    import tensorflow as tf
+
+    for axis in (1, 2):
+        size = samples.shape[axis]
+        most = max(1, round(size * 0.125 * strength))
+        moves = tf.random.stateless_uniform(
+            [tf.shape(samples)[0], 1], seed + tf.constant([axis, 0], tf.int32), -most, most + 1, tf.int32
+        )
+        places = tf.clip_by_value(tf.range(size)[tf.newaxis] + moves, 0, size - 1)
+        samples = tf.ensure_shape(tf.gather(samples, places, axis=axis, batch_dims=1), samples.shape)
+    return samples
+
+
+def _crop(samples: Any, seed: Any, strength: float) -> Any:
+    """A part of the image of 60 to 100 % of its sides, of another shape by up to an eighth, at its full size."""
+    import tensorflow as tf
+
+    count = tf.shape(samples)[0]
+    least = max(0.1, 1.0 - 0.4 * strength)
+    draws = tf.random.stateless_uniform([4, count], seed)
+    side = least + (1.0 - least) * draws[0]
+    shape = tf.exp((draws[1] - 0.5) * 0.25 * strength)
+    high, wide = tf.minimum(side * shape, 1.0), tf.minimum(side / shape, 1.0)
+    top, left = draws[2] * (1.0 - high), draws[3] * (1.0 - wide)
+    boxes = tf.stack([top, left, top + high, left + wide], axis=1)
+    size = (samples.shape[1], samples.shape[2])
+    return tf.ensure_shape(tf.image.crop_and_resize(samples, boxes, tf.range(count), size), samples.shape)
+
+
+def _colour(samples: Any, seed: Any, strength: float) -> Any:
+    """Brightness, contrast and saturation changed by up to a third; pixels stay between 0 and 255."""
+    import tensorflow as tf
+
+    step = tf.constant([0, 13], tf.int32)
+    by = 0.3 * strength
+    mean = tf.reduce_mean(samples, axis=[1, 2, 3], keepdims=True)
+    changed = (samples - mean) * _uniform(samples, seed, 1 - by, 1 + by) + mean
+    changed = changed * _uniform(samples, seed + step, 1 - by, 1 + by)
+    if samples.shape[-1] == 3:
+        grey = tf.reduce_mean(changed, axis=-1, keepdims=True)
+        changed = grey + (changed - grey) * _uniform(samples, seed + 2 * step, 1 - by, 1 + by)
+    return tf.clip_by_value(changed, 0.0, 255.0)
+
+
+def _erase(samples: Any, seed: Any, strength: float) -> Any:
+    """In half of the images a rectangle of up to 0.4 of the sides takes the image's mean."""
+    import tensorflow as tf
+
+    count = tf.shape(samples)[0]
+    draws = tf.random.stateless_uniform([5, count, 1], seed)
+    kept = []
+    for axis, at in ((1, 0), (2, 2)):
+        size = samples.shape[axis]
+        length = draws[at] * min(0.4 * strength, 0.9) * size
+        first = draws[at + 1] * (tf.cast(size, tf.float32) - length)
+        place = tf.range(size, dtype=tf.float32)[tf.newaxis]
+        kept.append((place >= first) & (place < first + length))
+    inside = kept[0][:, :, tf.newaxis] & kept[1][:, tf.newaxis, :] & (draws[4][:, :, tf.newaxis] < 0.5)
+    mean = tf.reduce_mean(samples, axis=[1, 2, 3], keepdims=True)
+    return tf.where(inside[..., tf.newaxis], mean, samples)
+
+
+def _jitter(samples: Any, seed: Any, strength: float) -> Any:
+    """Gaussian noise of a twentieth of a standard deviation."""
+    import tensorflow as tf
+
+    return samples + tf.random.stateless_normal(tf.shape(samples), seed, stddev=0.05 * strength)
+
+
+def _scale(samples: Any, seed: Any, strength: float) -> Any:
+    """Each channel larger or smaller by up to a fifth."""
+    return samples * _uniform(samples, seed, 1 - 0.2 * strength, 1 + 0.2 * strength, per=samples.shape[-1])
+
+
+def _shift_steps(samples: Any, seed: Any, strength: float) -> Any:
+    """Earlier or later by up to a tenth of the steps; the first or last step is continued."""
+    import tensorflow as tf
+
+    size = samples.shape[1]
+    most = max(1, round(size * 0.1 * strength))
+    moves = tf.random.stateless_uniform([tf.shape(samples)[0], 1], seed, -most, most + 1, tf.int32)
+    places = tf.clip_by_value(tf.range(size)[tf.newaxis] + moves, 0, size - 1)
+    return tf.ensure_shape(tf.gather(samples, places, axis=1, batch_dims=1), samples.shape)
+
+
+VARIATIONS: Mapping[str, Mapping[str, Variation]] = {
+    "image": {"flip": _flip, "crop": _crop, "shift": _shift_image, "colour": _colour, "erase": _erase},
+    "series": {"jitter": _jitter, "scale": _scale, "shift": _shift_steps},
+}
+"""Kind of data to its variations, in the order in which they are applied."""
