@@ -88,7 +88,8 @@ class DatasetCard:
         test_samples: Rows of the official test split; 0 where there is none.
         files: Where the files come from; empty for a set that is embedded.
         content_sha256: Of the decoded arrays, so that a re-packed file is known for the same data; see
-            `zoo.data.identity.digest`. Empty for a set that is embedded.
+            `zoo.data.identity.digest`. Empty for a set that is embedded, and for one that is kept as its files are.
+        place: Folder of the files inside a folder of data; by default the set's name.
     """
 
     name: str
@@ -104,11 +105,15 @@ class DatasetCard:
     test_samples: int = 0
     files: tuple[RemoteFile, ...] = ()
     content_sha256: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteFile:
-    """One file of a data set: its name inside the set's folder, its pinned checksum, its sources in order."""
+    """One file of a data set: its name inside the set's folder, its pinned checksum, its sources in order.
+
+    Without sources nobody offers it in this form.
+    """
 
     name: str
     sha256: str

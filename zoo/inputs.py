@@ -1,4 +1,4 @@
-"""Raw samples from files: tables, `.npy` arrays, images; as the contract of a model says. Python 3.9 or later.
+"""Raw samples from files (tables, recordings, `.npy` arrays, images), as a model's contract says. Python 3.9 or later.
 
 Standard library and numpy (>= 1.22) only, Pillow where there are images: this file is copied into every TFLite bundle.
 """
@@ -65,7 +65,9 @@ def read_inputs(paths: Sequence[str], contract: Mapping[str, Any], tell: Callabl
     """
     for path in paths:
         suffix = Path(path).suffix.lower()
-        if suffix in table_suffixes(contract):
+        if suffix in TABLE_SUFFIXES and is_series(contract):
+            yield from recording_chunks(path, contract)
+        elif suffix in table_suffixes(contract):
             reader = open_table(path, contract)
             if reader.extra:
                 tell(f"{path}: columns not used: {', '.join(reader.extra)}")
@@ -79,6 +81,11 @@ def read_inputs(paths: Sequence[str], contract: Mapping[str, Any], tell: Callabl
                 yield Chunk([path], np.zeros((1, *contract["input"]["shape"]), np.float32), {0: str(error)})
         else:
             raise DataError(f"{path} is of no known kind; expected .npy, .csv, .tsv or an image")
+
+
+def is_series(contract: Mapping[str, Any]) -> bool:
+    """Whether a model takes samples of a series."""
+    return bool(contract["input"]["kind"] == "series")
 
 
 def table_suffixes(contract: Mapping[str, Any]) -> tuple[str, ...]:
@@ -184,6 +191,70 @@ def _feature_columns(contract: Mapping[str, Any], features: int) -> list[int]:
     return [at for at, width in enumerate(widths) for _ in range(width)]
 
 
+def read_recording(path: str | Path, contract: Mapping[str, Any]) -> tuple[np.ndarray, dict[int, str]]:
+    """A table of steps, (steps, channels) float32 with missing numbers filled, and what is wrong with some of them.
+
+    Channels are found by their names; without a header, by their order.
+
+    Raises:
+        DataError: It cannot be read, has no steps, or lacks a channel.
+    """
+    expected = contract["input"]
+    names = list(expected.get("columns") or [])
+    plain = [{"type": "number"}] * expected["shape"][1]
+    reader = rows.TableReader(path, [{"name": name, "type": "number"} for name in names] or plain)
+    parts: list[np.ndarray] = []
+    problems: dict[int, str] = {}
+    for block in reader:
+        before = sum(map(len, parts))
+        problems.update({before + row: problem for row, problem in block.problems.items()})
+        parts.append(block.raw)
+    if not parts:
+        raise DataError(f"{path} has a header and no rows; give at least one step")
+    return preprocessing.between(np.concatenate(parts)), problems
+
+
+def recording_chunks(path: str | Path, contract: Mapping[str, Any]) -> Iterator[Chunk]:
+    """The windows of a recording; raises DataError where it cannot be read."""
+    values, problems = read_recording(path, contract)
+    yield from window_chunks(str(path), values, problems, contract)
+
+
+def window_chunks(
+    name: str, values: np.ndarray, problems: Mapping[int, str], contract: Mapping[str, Any]
+) -> Iterator[Chunk]:
+    """A recording cut as the training data were.
+
+    Args:
+        name: Of the recording.
+        values: (steps, channels) float32.
+        problems: Step to what is wrong with it; so are the windows that it stands in.
+        contract: As of `read_inputs`.
+    """
+    steps = int(contract["input"]["shape"][0])
+    hop = int(contract["input"].get("hop") or steps)
+    samples = preprocessing.windows(values, steps, hop)
+    single = len(samples) == 1
+    for start in range(0, len(samples), ARRAY_ROWS):
+        raw = samples[start : start + ARRAY_ROWS]
+        first = [(start + at) * hop for at in range(len(raw))]
+        names = [name if single else f"{name}:{at + 1}-{at + steps}" for at in first]
+        found = (
+            {
+                at: next(problems[step] for step in range(low, low + steps) if step in problems)
+                for at, low in enumerate(first)
+                if any(step in problems for step in range(low, low + steps))
+            }
+            if problems
+            else {}
+        )
+        if len(values) < steps and not any(step["step"] == "fill" for step in contract["steps"]):
+            found[0] = f"{name} has {len(values)} steps, the model takes {steps}; give a longer recording"
+        made = prepare(raw, contract)
+        empty = {at: f"{names[at]} holds NaN or numbers too large for the model" for at in _not_finite(made)}
+        yield Chunk(names, made, dict(sorted({**empty, **found}.items())))
+
+
 def open_array(path: str | Path, contract: Mapping[str, Any]) -> tuple[np.ndarray, bool]:
     """A .npy file as a batch of raw samples, read when they are asked for, and whether it holds a single one.
 
@@ -205,6 +276,8 @@ def open_array(path: str | Path, contract: Mapping[str, Any]) -> tuple[np.ndarra
     if image:
         single = array.ndim == 2 or (array.ndim == 3 and (array.shape == shape or array.shape[-1] in (1, 2, 3, 4)))
     batch = array[np.newaxis] if single else array
+    if is_series(contract) and single and array.shape[1] == wanted[1]:
+        return batch, len(array) <= wanted[0]  # a recording of its own length
     fits = batch.ndim in (3, 4) if image else batch.shape[1:] == wanted
     if not fits:
         raise DataError(f"{path} has shape {array.shape}; expected one sample of shape {wanted}, or a batch of them")
@@ -214,8 +287,11 @@ def open_array(path: str | Path, contract: Mapping[str, Any]) -> tuple[np.ndarra
 
 
 def array_chunks(path: str | Path, contract: Mapping[str, Any]) -> Iterator[Chunk]:
-    """The samples of a .npy file; raises DataError where they are not what the model takes."""
+    """The samples of a .npy file, or the windows of a recording; raises DataError where they do not fit the model."""
     array, single = open_array(path, contract)
+    if is_series(contract) and array.shape[1:] != tuple(contract["input"]["shape"]):
+        yield from window_chunks(str(path), preprocessing.between(array[0]), {}, contract)
+        return
     for start in range(0, len(array), ARRAY_ROWS):
         raw = np.asarray(array[start : start + ARRAY_ROWS])
         names = [str(path)] if single else [f"{path}:{start + row + 1}" for row in range(len(raw))]

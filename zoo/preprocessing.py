@@ -193,7 +193,7 @@ def fit_standardise(samples: np.ndarray, plain: Sequence[int] = (), clip: bool =
     """Fits per-column standardisation on training samples, `x * scale + offset`.
 
     Args:
-        samples: Float array, last axis the columns. A constant column keeps a scale of 1.
+        samples: Float array, last axis the columns; rows with NaN do not count. A constant column keeps a scale of 1.
         plain: Columns that are left as they are, such as features of 0 and 1: a rare one, standardised, would be so
             large that the one scale of an int8 input left nothing for the others.
         clip: Clips at `CLIP` deviations where training samples go beyond.
@@ -202,6 +202,7 @@ def fit_standardise(samples: np.ndarray, plain: Sequence[int] = (), clip: bool =
         The step, with `scale` and `offset` per column, and the `clip` where there is one.
     """
     rows = np.asarray(samples, np.float64).reshape(-1, samples.shape[-1])
+    rows = rows[~np.isnan(rows).any(axis=1)]
     mean, deviation = rows.mean(axis=0), rows.std(axis=0)
     deviation = np.where(deviation < 1e-12 * np.maximum(np.abs(mean), 1.0), 1.0, deviation)
     scale = 1.0 / deviation
@@ -306,18 +307,64 @@ def invert_target(predictions: np.ndarray, output: Mapping[str, Any]) -> np.ndar
         return (np.expm1(values) if output.get("transform") == "log1p" else values).astype(np.float32)
 
 
+def between(values: np.ndarray) -> np.ndarray:
+    """A recording's missing numbers as the straight line between their neighbours; at an end, the nearest number.
+
+    Args:
+        values: (steps, channels) float, NaN where a number is missing; a channel of NaN alone stays so.
+
+    Returns:
+        (steps, channels) float32.
+    """
+    filled, steps = np.array(values, np.float64), np.arange(len(values))
+    for at in np.flatnonzero(np.isnan(filled).any(axis=0)):
+        known = ~np.isnan(filled[:, at])
+        if known.any():
+            filled[:, at] = np.interp(steps, steps[known], filled[known, at])
+    return filled.astype(np.float32)
+
+
+def windows(values: np.ndarray, steps: int, hop: int) -> np.ndarray:
+    """A recording cut into samples.
+
+    A recording shorter than a sample is one, NaN before its first step: a recurrent network then ends on what was
+    recorded. Of a longer one the steps after its last whole window are left out.
+
+    Args:
+        values: (steps, channels) float32.
+        steps: Of a sample.
+        hop: Steps between the beginnings of two samples.
+
+    Returns:
+        (samples, steps, channels) float32.
+    """
+    if len(values) < steps:
+        absent = np.full((steps - len(values), values.shape[1]), np.nan, np.float32)
+        return np.concatenate([absent, values])[np.newaxis]
+    starts = range(0, len(values) - steps + 1, hop)
+    return np.stack([values[start : start + steps] for start in starts]).astype(np.float32)
+
+
+def fill(samples: np.ndarray, step: Step) -> np.ndarray:
+    """The step's value where a sample has NaN, such as before the first step of a short recording."""
+    return np.where(np.isnan(samples), np.float32(step["value"]), samples).astype(np.float32)
+
+
 STEPS: Dict[str, Callable[[np.ndarray, Step], np.ndarray]] = {
     "encode": encode,
     "standardise": standardise,
     "image": image,
+    "fill": fill,
 }
 
 __all__: List[str] = [
     "STEPS",
     "Step",
     "apply",
+    "between",
     "encode",
     "feature_names",
+    "fill",
     "fit_encode",
     "fit_standardise",
     "image",
@@ -325,4 +372,5 @@ __all__: List[str] = [
     "recode",
     "recoding",
     "standardise",
+    "windows",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from zoo.cards import InputSpec, OutputSpec
@@ -21,6 +22,28 @@ def scaled_input(spec: InputSpec) -> tuple[Any, Any]:
     if spec.scale == 1.0 and spec.offset == 0.0:
         return inputs, inputs
     return inputs, keras.layers.Rescaling(spec.scale, spec.offset, dtype="float32", name="scale")(inputs)
+
+
+BATCHES = ((1_000, 16), (5_000, 32), (20_000, 64), (math.inf, 128))
+"""Batch size of a training split below so many samples: a small set needs steps, not passes."""
+
+
+def onecycle(samples: int, *, steps: int, learning_rate: float, most: int = 80) -> dict[str, object]:
+    """Knobs of the training for data nobody has tried before: about so many steps of one-cycle Adam.
+
+    Args:
+        samples: Of the training split.
+        steps: After which most is learnt; at least 6 epochs.
+        learning_rate: Its peak, some five times the usual rate.
+        most: Epochs at most.
+    """
+    batch = next(size for below, size in BATCHES if samples < below)
+    return {
+        "batch_size": batch,
+        "epochs": min(max(round(steps / math.ceil(samples / batch)), 6), most),
+        "learning_rate": learning_rate,
+        "schedule": "onecycle",
+    }
 
 
 def as_sequence(x: Any) -> Any:

@@ -74,11 +74,13 @@ def fetch(name: str, as_json: bool) -> None:
       zoo data fetch mnist
     """
     from zoo.data import DATASETS
-    from zoo.data.known import store
+    from zoo.data.known import files, store
 
     card = DATASETS.get(name)
-    if card.files:
+    if card.content_sha256:
         store.read(card, store.locate(card) or store.fetch(card, say))
+    elif card.files:
+        files.load(card, say)
     described = _describe(card)
     emit(described, f"{name}: verified, {_where(described)}", as_json=as_json)
 
@@ -86,16 +88,22 @@ def fetch(name: str, as_json: bool) -> None:
 def _describe(card: DatasetCard) -> dict[str, Any]:
     """The card, and the state of its files on this machine."""
     from zoo import settings
-    from zoo.data.known import store
+    from zoo.data.known import files, store
 
-    found = store.locate(card) if card.files else None
+    found = (store if card.content_sha256 else files).locate(card) if card.files else None
     return {
         **asdict(card),
         "embedded": not card.files,
         "path": found,
-        "bytes": found.stat().st_size if found else None,
-        "searched": [folder / card.name for folder in settings.data_folders()] if card.files else [],
+        "bytes": _size(found, card) if found else None,
+        "searched": [folder / (card.place or card.name) for folder in settings.data_folders()] if card.files else [],
     }
+
+
+def _size(found: Path, card: DatasetCard) -> int:
+    if found.is_file():
+        return found.stat().st_size
+    return sum((found / file.name).stat().st_size for file in card.files)
 
 
 def _where(card: dict[str, Any]) -> str:

@@ -38,7 +38,7 @@ def check(raw: Raw, name: str) -> None:
             raise DataError(
                 f"{name} has {len(samples)} {part}samples and {len(targets)} targets; expected as many of each"
             )
-        _check_finite(samples, raw.columns, f"{name}, {part}row", gaps=bool(raw.schema))
+        _check_finite(samples, raw.columns, f"{name}, {part}row", gaps=bool(raw.schema) or raw.kind == "series")
         _check_finite(targets.reshape(len(targets), -1), raw.labels, f"{name}, {part}target of row")
         if raw.task in ("binary", "multiclass"):
             _check_classes(targets, raw, f"{name}, {part}target of row", all_present=not part)

@@ -105,11 +105,12 @@ class Raw:
     """Arrays as a loader returns them, before anything was split or fitted.
 
     Attributes:
-        samples: (n, height, width[, channels]) uint8 pixels, or (n, columns) raw numbers as in `zoo.rows`; a
-            `np.memmap` where they are too many for the memory.
+        samples: (n, height, width[, channels]) uint8 pixels, (n, columns) raw numbers as in `zoo.rows`, or (n, steps,
+            channels) float32 of a series, NaN in front of a short one; a `np.memmap` where they are too many for the
+            memory.
         targets: (n,) integer classes for binary and multiclass, (n, labels) of 0 and 1, (n, targets) in target units.
         labels: Class, label or target names.
-        columns: Names along the last axis of a table.
+        columns: Names along the last axis of a table or a series.
         schema: Of a table's columns, see `zoo.preprocessing.fit_encode`; empty where all are numbers.
         missing: Cells of a table that mean missing, besides the usual ones.
         target_columns: Names of the target's columns in a table.
@@ -118,6 +119,7 @@ class Raw:
         parts: (n,) int8 split of each sample where the data say it: an index of `PARTS`, -1 where they do not.
         groups: (n,) int64; samples of one group never straddle splits.
         times: (n,) float64; the test split is later than the validation split, that later than the training split.
+        hop: Steps between two windows of a series; 0 where samples are no windows.
         names: Where each sample comes from, a path or a line, for messages; empty where nobody knows.
         digests: (n,) uint64, equal for equal samples; None to make them from the samples.
         test_digests: Likewise of the test samples.
@@ -141,6 +143,7 @@ class Raw:
     parts: np.ndarray | None = None
     groups: np.ndarray | None = None
     times: np.ndarray | None = None
+    hop: int = 0
     names: Sequence[str] = ()
     digests: np.ndarray | None = None
     test_digests: np.ndarray | None = None
@@ -205,6 +208,7 @@ class Dataset:
         target_transform: `{"scale": [...], "offset": [...]}` of standardised regression targets, with
             `"transform": "log1p"` where their logarithms were; empty otherwise.
         findings: What is worth knowing about the data.
+        hop: As in `Raw`.
     """
 
     input: InputSpec
@@ -217,6 +221,7 @@ class Dataset:
     target_transform: Mapping[str, Any] = field(default_factory=dict)
     target_columns: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    hop: int = 0
 
     def inputs(self, split: Split) -> np.ndarray:
         """What the model is fed, all in memory: the steps applied to a split's raw samples, first axis the batch."""
@@ -260,6 +265,7 @@ class Dataset:
                 "shape": list(self.input.shape),
                 "dtype": self.input.dtype,
                 "columns": list(self.input.columns),
+                **({"hop": self.hop} if self.hop else {}),
             },
             "steps": [dict(step) for step in self.steps],
             "output": {

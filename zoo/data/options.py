@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from zoo.cards import TASKS
@@ -55,11 +56,27 @@ class DataConfig:
     image_channels: int = knob_field(
         integer("image_channels", 0, "1 is grey, 3 is colour, 0 as the images are", low=0, high=3)
     )
+    window: int = knob_field(
+        integer("window", 0, "steps of a sample cut from recordings; 0 is a whole recording", low=0, high=4096)
+    )
+    hop: int = knob_field(integer("hop", 0, "steps between two windows; 0 is as many as a window", low=0, high=65536))
+    recording: str = knob_field(text("recording", "column of a long table that says which recording a step is of"))
+    time: str = knob_field(text("time", "column with the time of a step: it must grow, recordings are cut at gaps"))
 
 
 DATA: tuple[Hyperparameter, ...] = tuple(entry.metadata["knob"] for entry in fields(DataConfig))
 FILE_ONLY = tuple(knob.name for knob in DATA if knob.name not in ("validation", "test", "train_samples", "strict_data"))
 """Knobs that say how files of the user's own are read; a registered set has its own ways."""
+
+
+def given_options(config: DataConfig, names: Sequence[str]) -> list[str]:
+    """Those of these knobs that have another value than their default."""
+    plain = DataConfig()
+    return [name for name in names if getattr(config, name) != getattr(plain, name)]
+
+
+SERIES_OPTIONS = ("window", "hop", "recording", "time")
+"""Knobs that nothing but series have."""
 
 
 def data_config(**given: object) -> DataConfig:
@@ -69,6 +86,8 @@ def data_config(**given: object) -> DataConfig:
         UsageError: A name that is no knob of the data, or a value that is not allowed.
     """
     config = DataConfig(**resolve(DATA, given, "data"))  # type: ignore[arg-type]
+    if config.hop and not config.window:
+        raise UsageError(f"hop = {config.hop} is the distance of windows, and there are none; set window = N too")
     if config.image_channels == 2:
         raise UsageError("image_channels = 2 is not allowed; expected 1 (grey), 3 (colour) or 0 (as the images are)")
     return config

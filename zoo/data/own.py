@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,18 +11,26 @@ from typing import Any
 from zoo.cards import Kind, Task
 from zoo.data.dataset import Raw
 from zoo.data.findings import Finding, refuse
-from zoo.data.options import DataConfig
+from zoo.data.options import SERIES_OPTIONS, DataConfig, given_options
 from zoo.data.references import resolve_reference
 from zoo.data.schema import Schema, read_schema
 from zoo.errors import DataError
+from zoo.inputs import IMAGE_SUFFIXES
 from zoo.registry import load_object
 
 OnEvent = Callable[[str], None]
+FOLDERS: Mapping[str, tuple[str, ...]] = {
+    "images": IMAGE_SUFFIXES,
+    "series": (".csv", ".tsv", ".npy", ".ts"),
+}
+"""What a folder can hold, by the endings of its files; of equal counts the first."""
+FOLDERS_LOOKED_AT, FILES_LOOKED_AT = 200, 2000
 TABLES = (".csv", ".tsv", ".txt", ".data", ".tab")
 READERS: Mapping[str, str] = {
     "images": "zoo.data.images.reading:read_images",
     "table": "zoo.data.tables.reading:read_table",
     "arrays": "zoo.data.arrays.reading:read_arrays",
+    "series": "zoo.data.series.reading:read_series",
 }
 """Form to the function `(Request) -> Reading` that reads it."""
 
@@ -47,7 +56,7 @@ class Reading:
     """What a reader found.
 
     Attributes:
-        form: "images", "table" or "arrays".
+        form: "images", "table", "arrays" or "series".
         task: None where the target is not known.
         findings: Everything wrong or worth knowing; errors stop a training.
         facts: For `zoo data check`: rows, classes with counts, shapes, ranges, columns; plain JSON values.
@@ -106,16 +115,38 @@ def form_of(path: Path, config: DataConfig) -> str:
         DataError: A file of no known kind.
     """
     if path.is_dir():
-        return "images"
+        return _form_of_folder(path)
+    if path.suffix.lower() == ".ts":
+        return "series"
     if path.suffix.lower() == ".npz":
         return "arrays"
     if path.suffix.lower() in TABLES:
-        return "images" if _lists_images(path, config) else "table"
+        if _lists(path, "zoo.data.images.reading:IMAGES"):
+            return "images"
+        series = given_options(config, SERIES_OPTIONS) or _lists(path, "zoo.data.series.reading:RECORDINGS")
+        return "series" if series else "table"
     raise DataError(
-        f"{path} is of no known kind; expected a folder of images, a table ({', '.join(TABLES)}) or arrays (.npz)"
+        f"{path} is of no known kind; expected a folder of images or recordings, a table "
+        f"({', '.join(TABLES)}), arrays (.npz) or a set of series (.ts)"
     )
 
 
-def _lists_images(path: Path, config: DataConfig) -> bool:
-    """Whether a table is a list of image files and their labels."""
-    return bool(load_object("zoo.data.images.reading:is_image_list")(path, config))
+def _lists(path: Path, kind: str) -> bool:
+    """Whether a table is a list of files of a kind and their labels."""
+    from zoo.data.files.sheet import lists_files
+
+    return lists_files(path, load_object(kind))
+
+
+def _form_of_folder(path: Path) -> str:
+    """What most files of a folder are, by their endings; images where it holds none that is known."""
+    counts = dict.fromkeys(FOLDERS, 0)
+    endings = {suffix: form for form, suffixes in FOLDERS.items() for suffix in suffixes}
+    for at, (_, _, files) in enumerate(os.walk(path, followlinks=True)):
+        for name in files:
+            form = endings.get(Path(name).suffix.lower())
+            if form and not name.startswith("."):
+                counts[form] += 1
+        if at >= FOLDERS_LOOKED_AT or sum(counts.values()) >= FILES_LOOKED_AT:
+            break
+    return max(counts, key=lambda form: counts[form])

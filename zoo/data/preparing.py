@@ -78,6 +78,7 @@ def prepare(
         target_transform=_fit_target(splits["train"], raw.target_transform) if raw.task == "regression" else {},
         target_columns=raw.target_columns,
         findings=findings,
+        hop=raw.hop,
     )
 
 
@@ -118,7 +119,9 @@ def _hold_out(raw: Raw, rows: np.ndarray, fraction: float, *, seed: int, what: s
     if raw.times is not None:
         kept, held = divide_by_time(raw.times[rows], fraction, what=what)
     elif raw.groups is not None:
-        kept, held = divide_by_group(raw.groups[rows], fraction, seed=seed, what=what)
+        kept, held = divide_by_group(
+            raw.groups[rows], fraction, seed=seed, what=what, targets=raw.targets[rows] if class_count(raw) else None
+        )
     else:
         free = rows if raw.parts is None else rows[raw.parts[rows] < PARTS.index("validation")]
         kept, held = divide(
@@ -135,6 +138,8 @@ def _class_counts(raw: Raw, split: Split) -> dict[str, int]:
 
 
 def _input_spec(raw: Raw, steps: tuple[Mapping[str, Any], ...]) -> InputSpec:
+    if raw.kind == "series":
+        return InputSpec(shape=tuple(raw.samples.shape[1:]), kind="series", columns=raw.columns)
     if raw.kind != "image":
         return InputSpec(shape=(len(steps[-1]["scale"]),), kind=raw.kind, columns=raw.columns)
     height, width, channels = (*raw.samples.shape[1:], 1)[:3]
@@ -152,6 +157,8 @@ def _fit_steps(raw: Raw, train: Split, seed: int) -> tuple[Mapping[str, Any], ..
     if raw.kind == "image":
         height, width, channels = (*raw.samples.shape[1:], 1)[:3]
         return ({"step": "image", "height": height, "width": width, "channels": channels},)
+    if raw.kind == "series":
+        return _series_steps(np.asarray(train.samples))
     chosen = np.arange(len(train))
     if len(train) > FIT_ROWS:
         chosen = np.sort(np.random.default_rng(seed).permutation(len(train))[:FIT_ROWS])
@@ -161,6 +168,12 @@ def _fit_steps(raw: Raw, train: Split, seed: int) -> tuple[Mapping[str, Any], ..
     encode = preprocessing.fit_encode(schema, rows, raw.missing, adapt=own)
     features = preprocessing.encode(preprocessing.recode(rows, preprocessing.recoding(schema, encode)), encode)
     return (encode, preprocessing.fit_standardise(features, _zero_one(features), clip=own))
+
+
+def _series_steps(samples: np.ndarray) -> tuple[Mapping[str, Any], ...]:
+    """Channels of a series have different units: each is standardised by itself; what is not there is the mean."""
+    step = preprocessing.fit_standardise(samples, clip=True)
+    return (step, {"step": "fill", "value": 0.0}) if np.isnan(samples).any() else (step,)
 
 
 def _learnt_values(

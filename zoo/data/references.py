@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from zoo.data.catalog import DATASETS
 from zoo.errors import DataError, UsageError
 from zoo.registry import suggest
+
+_EXPRESSION = re.compile(r"[\\\[\]^$|?*]|[+]\)")
+"""What a regular expression has and the name of a table hardly ever."""
 
 
 def resolve_reference(given: str, base: Path | None = None) -> str:
@@ -37,7 +41,7 @@ def resolve_reference(given: str, base: Path | None = None) -> str:
 
 def is_index(how: str) -> bool:
     """Whether `label_from` or `group_from` names a table of paths rather than a folder, a column or an expression."""
-    return how.lower().endswith((".csv", ".tsv", ".txt"))
+    return how.lower().endswith((".csv", ".tsv", ".txt")) and not _EXPRESSION.search(how)
 
 
 def resolve_indices(options: Mapping[str, Any], base: Path | None = None) -> dict[str, Any]:

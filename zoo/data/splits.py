@@ -43,7 +43,9 @@ def divide(
     return np.flatnonzero(~mask), np.flatnonzero(mask)
 
 
-def divide_by_group(groups: np.ndarray, fraction: float, *, seed: int, what: str) -> tuple[np.ndarray, np.ndarray]:
+def divide_by_group(
+    groups: np.ndarray, fraction: float, *, seed: int, what: str, targets: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Divides positions so that no group stands on both sides.
 
     Args:
@@ -51,6 +53,8 @@ def divide_by_group(groups: np.ndarray, fraction: float, *, seed: int, what: str
         fraction: Share of the samples that is held out, reached as nearly as whole groups allow.
         seed: Same seed, same division.
         what: Name of the held-out split, for the error message.
+        targets: (n,) classes. Where every group is of one class, and every class has two groups, each class has a
+            group on each side.
 
     Returns:
         Positions kept and positions held out, each ascending.
@@ -64,12 +68,26 @@ def divide_by_group(groups: np.ndarray, fraction: float, *, seed: int, what: str
             f"{len(found)} group cannot be divided to make a {what} split; expected at least 3 groups, "
             "or use --split random"
         )
+    own = None if targets is None else _classes_of_groups(inverse.reshape(-1), len(found), targets)
+    if own is not None:
+        chosen = _draw(own, allocate(np.bincount(own), round(len(found) * fraction)), np.random.default_rng(seed))
+        held = np.isin(inverse.reshape(-1), chosen)
+        return np.flatnonzero(~held), np.flatnonzero(held)
     wanted = len(groups) * fraction
     order = np.random.default_rng(seed).permutation(len(found))
     sums = np.cumsum(counts[order])
     count = int(np.argmin(np.abs(sums[:-1] - wanted))) + 1  # at least one group on each side
     held = np.isin(inverse.reshape(-1), order[:count])
     return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def _classes_of_groups(members: np.ndarray, count: int, targets: np.ndarray) -> np.ndarray | None:
+    """The class of each group; None where one has several, or where a class has a single group."""
+    low, high = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
+    np.minimum.at(low, members, targets.astype(np.int64))
+    np.maximum.at(high, members, targets.astype(np.int64))
+    counts = np.bincount(low) if (low == high).all() else np.ones(1)
+    return low if (counts[counts > 0] > 1).all() else None
 
 
 def divide_by_time(times: np.ndarray, fraction: float, *, what: str) -> tuple[np.ndarray, np.ndarray]:

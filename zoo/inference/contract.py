@@ -27,6 +27,7 @@ class Contract:
         labels: Class, label or target names; empty where nobody recorded them.
         target: `scale`, `offset` and perhaps `transform` of a regression's targets; empty otherwise.
         target_columns: Names of the target's columns in the table trained on; empty where nobody recorded them.
+        hop: Steps between two windows of a recording; 0 where samples are no windows.
         source: The file it was read from; None where it was guessed.
     """
 
@@ -38,6 +39,7 @@ class Contract:
     labels: tuple[str, ...] = ()
     target: Mapping[str, Any] = field(default_factory=dict)
     target_columns: tuple[str, ...] = ()
+    hop: int = 0
     source: Path | None = None
 
     @property
@@ -61,7 +63,7 @@ class Contract:
     def describe(self) -> dict[str, Any]:
         """The form that `zoo.inputs` and `zoo.answers` take; outputs are finished ones."""
         return {
-            "input": {"kind": self.kind, "shape": list(self.shape), "columns": list(self.columns)},
+            "input": {"kind": self.kind, "shape": list(self.shape), "columns": list(self.columns), "hop": self.hop},
             "steps": list(self.steps),
             "output": {"task": self.task, "labels": list(self.labels), "target": list(self.target_columns)},
         }
@@ -107,6 +109,7 @@ def from_mapping(content: Any, path: Path) -> Contract:
             labels=tuple(output.get("labels") or ()),
             target={key: output[key] for key in ("scale", "offset", "transform") if output.get(key)},
             target_columns=tuple(output.get("target") or ()),
+            hop=int(given.get("hop") or 0),
             source=path,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

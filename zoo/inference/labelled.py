@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from zoo.data.findings import SHOWN, errors, fail
 from zoo.data.images.reading import IMAGES
 from zoo.data.options import DataConfig
 from zoo.data.own import form_of, load_path
+from zoo.data.series.reading import read_windows
 from zoo.errors import DataError, UsageError
 from zoo.hyperparameters import split_names
 from zoo.inference.contract import Contract
@@ -64,10 +65,17 @@ def measure_files(predictor: Predictor, path: Path, config: DataConfig, *, on_ev
         DataError: A file that cannot be used, or labels the model does not know; all problems at once.
     """
     form = form_of(path, config)
-    if {"images": "image", "table": "table"}.get(form, predictor.contract.kind) != predictor.contract.kind:
-        what = "a table" if form == "table" else "images"
+    form = "series" if form == "table" and predictor.contract.kind == "series" else form
+    kinds = {"images": "image", "table": "table", "series": "series"}
+    if kinds.get(form, predictor.contract.kind) != predictor.contract.kind:
+        what = {"table": "a table", "series": "recordings"}.get(form, "images")
         raise DataError(f"{path} holds {what}; the model takes {predictor.contract.kind} samples")
-    measure = {"images": _measure_images, "table": _measure_table, "arrays": _measure_arrays}[form]
+    measure = {
+        "images": _measure_images,
+        "table": _measure_table,
+        "arrays": _measure_arrays,
+        "series": _measure_series,
+    }[form]
     return measure(predictor, path, config, on_event)
 
 
@@ -284,6 +292,23 @@ def _measure_arrays(predictor: Predictor, path: Path, config: DataConfig, on_eve
         _refuse({cause: [str(path)] for cause in wrong.values()}, path)
         targets = known[targets.astype(np.int64)]
     return Measured(targets, predictor.predict(raw.samples))
+
+
+def _measure_series(predictor: Predictor, path: Path, config: DataConfig, on_event: OnEvent | None) -> Measured:
+    """Every window of recordings, cut as the training data were."""
+    contract = predictor.contract
+    config = replace(config, window=contract.shape[0], hop=contract.hop or contract.shape[0])
+    samples, texts, names, columns = read_windows(path, config, on_event or (lambda _text: None))
+    if contract.columns and sorted(columns) != sorted(contract.columns):
+        raise DataError(f"{path} has channels {', '.join(columns)}; the model takes {', '.join(contract.columns)}")
+    if contract.columns:
+        samples = samples[..., [columns.index(name) for name in contract.columns]]
+    targets, wrong = _classes(texts, contract.labels)
+    problems: dict[str, list[str]] = {}
+    for at, cause in wrong.items():
+        problems.setdefault(cause, []).append(names[at])
+    _refuse(problems, path)
+    return Measured(targets, predictor.predict(samples))
 
 
 def translate(

@@ -1,4 +1,4 @@
-"""What a user has, opened for a model: image files and folders of them, tables, `.npy` arrays; read when needed."""
+"""What a user has, opened for a model: images, recordings, folders of them, tables, `.npy` arrays; read when needed."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ from zoo.inputs import (
     TABLE_SUFFIXES,
     Chunk,
     array_chunks,
+    is_series,
     open_array,
     open_table,
     read_image,
+    recording_chunks,
     table_chunks,
     table_suffixes,
 )
@@ -55,7 +57,7 @@ class Item:
 
     Attributes:
         name: What its answers are called.
-        form: "image", "table" or "array".
+        form: "image", "table", "recording" or "array".
     """
 
     name: str
@@ -99,7 +101,8 @@ class Inputs:
         self._tables: dict[int, TableReader] = {}
         for at, item in enumerate(self.items):
             self._check(at, item, tell)
-        self.total = None if self._tables else sum(self._count(item) for item in self.items)
+        counts = [self._count(item) for item in self.items]
+        self.total = None if None in counts else sum(count or 0 for count in counts)
 
     def __iter__(self) -> Iterator[Chunk]:
         """Chunks of samples, ready for the model, in order.
@@ -115,6 +118,8 @@ class Inputs:
             for at, item in group:
                 if form == "array":
                     yield from array_chunks(item.path, self._described)
+                elif form == "recording":
+                    yield from recording_chunks(item.path, self._described)
                 else:
                     yield from table_chunks(self._tables[at], self._described, self._keep)
 
@@ -134,8 +139,15 @@ class Inputs:
             wanted = ", ".join(contract.columns) or f"samples of shape {contract.shape}"
             raise DataError(f"{item.path} is an image; the model takes {wanted}: give a .csv or .npy file")
 
-    def _count(self, item: Item) -> int:
-        return 1 if item.form == "image" else len(open_array(item.path, self._described)[0])
+    def _count(self, item: Item) -> int | None:
+        """Samples of a file; None where only reading it would tell."""
+        if item.form in ("table", "recording"):
+            return None
+        if item.form == "image":
+            return 1
+        array, single = open_array(item.path, self._described)
+        whole = single or array.shape[1:] == self._contract.shape or self._contract.kind != "series"
+        return len(array) if whole else None
 
 
 def _check_kept(reader: TableReader, keep: Sequence[str]) -> None:
@@ -149,20 +161,34 @@ def _check_kept(reader: TableReader, keep: Sequence[str]) -> None:
 def _items(path: Path, described: dict[str, Any], alone: bool, tell: Callable[[str], None]) -> list[Item]:
     if path.is_dir():
         return [
-            Item(str(image.relative_to(path) if alone else image), image, "image") for image in image_files(path, tell)
+            Item(str(file.relative_to(path) if alone else file), file, form)
+            for form, file in _files_of(path, described, tell)
         ]
     if not path.is_file():
         raise DataError(f"input {path} does not exist; {KNOWN}")
     suffix = path.suffix.lower()
-    forms = {"table": table_suffixes(described), "array": ARRAYS, "image": IMAGES}
+    forms = {**_forms(described), "array": ARRAYS, "image": IMAGES}
     form = next((form for form, suffixes in forms.items() if suffix in suffixes), None)
     if form is None:
         raise DataError(f"input {path} is of no known kind; {KNOWN}")
     return [Item(str(path), path, form)]
 
 
-def image_files(folder: Path, tell: Callable[[str], None]) -> list[Path]:
-    """The images of a folder and of those in it, sorted; what is hidden is passed over.
+def _forms(described: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """What tables are to a model: rows of samples, or the steps of a recording."""
+    return {"recording": TABLE_SUFFIXES} if is_series(described) else {"table": table_suffixes(described)}
+
+
+def _files_of(folder: Path, described: dict[str, Any], tell: Callable[[str], None]) -> list[tuple[str, Path]]:
+    """The samples of a folder and what each is: recordings and arrays for a series, else images."""
+    if not is_series(described):
+        return [("image", file) for file in sample_files(folder, IMAGES, "image", tell)]
+    found = sample_files(folder, (*TABLE_SUFFIXES, *ARRAYS), "recording", tell)
+    return [("array" if file.suffix.lower() in ARRAYS else "recording", file) for file in found]
+
+
+def sample_files(folder: Path, suffixes: tuple[str, ...], noun: str, tell: Callable[[str], None]) -> list[Path]:
+    """The files with these endings in a folder and in those in it, sorted; what is hidden is passed over.
 
     Links are followed as in training: no folder twice, so that none leads round in circles.
 
@@ -184,12 +210,12 @@ def image_files(folder: Path, tell: Callable[[str], None]) -> list[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
         found += [Path(inside, name) for name in files if not name.startswith(".")]
     entries = sorted(found)
-    images = [entry for entry in entries if entry.suffix.lower() in IMAGES]
-    if not images:
-        raise DataError(f"folder {folder} holds no images; {KNOWN}")
-    if len(images) < len(entries):
-        tell(f"{folder}: {len(entries) - len(images)} files are no images and were left out")
-    return images
+    kept = [entry for entry in entries if entry.suffix.lower() in suffixes]
+    if not kept:
+        raise DataError(f"folder {folder} holds no {noun}s; {KNOWN}")
+    if len(kept) < len(entries):
+        tell(f"{folder}: {len(entries) - len(kept)} files are no {noun}s and were left out")
+    return kept
 
 
 def _images(items: Sequence[Item], contract: Contract) -> Iterator[Chunk]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,10 @@ from zoo.data.dataset import Raw
 from zoo.data.files.collecting import class_rows, collect, identity, is_later, splitting
 from zoo.data.files.labelling import Labelled, label
 from zoo.data.files.listing import FileKind, Listing, counted, examples
-from zoo.data.files.sheet import lists_files
 from zoo.data.findings import Finding, errors
 from zoo.data.images.decoding import Decoded, decode
 from zoo.data.images.headers import Header, misnamed, read_headers
-from zoo.data.options import DataConfig
+from zoo.data.options import DataConfig, given_options
 from zoo.data.own import Reading, Request
 from zoo.data.references import resolve_indices
 from zoo.errors import DataError, UsageError
@@ -48,12 +46,6 @@ class Images:
     shape: tuple[int, int, int]
     decoded: Decoded
     labelled: Labelled
-
-
-def is_image_list(path: Path, config: DataConfig) -> bool:
-    """Whether a table lists image files and their labels, rather than being data itself."""
-    del config
-    return lists_files(path, IMAGES)
 
 
 def read_images(request: Request) -> Reading:
@@ -105,8 +97,7 @@ def read_images(request: Request) -> Reading:
 
 
 def _check_options(config: DataConfig) -> None:
-    plain = DataConfig()
-    given = [name for name in TABLE_OPTIONS if getattr(config, name) != getattr(plain, name)]
+    given = given_options(config, TABLE_OPTIONS)
     if [name for name in given if name != "target_transform"]:
         what = "an option" if len(given) == 1 else "options"
         raise UsageError(f"{', '.join(given)}: {what} of a table; images have no columns to choose from")

@@ -1,0 +1,132 @@
+"""A table of steps cut where its recording, its class or its time break off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from zoo import rows
+from zoo.data.findings import Finding
+from zoo.data.options import DataConfig
+from zoo.data.series.recordings import ARRAYS, Recording, read_recording
+from zoo.data.tables.dates import date_formats
+from zoo.errors import DataError, UsageError
+
+GAP = 1.5
+"""Of the usual distance between two steps; where they are further apart, steps are missing."""
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """Parts of a file, each without a break.
+
+    Attributes:
+        group: Name of the column of groups; empty where there is none.
+    """
+
+    parts: tuple[Recording, ...]
+    findings: tuple[Finding, ...]
+    group: str = ""
+
+
+def read_stretches(path: Path, config: DataConfig, *, target: str = "") -> Stretches:
+    """Reads a file and cuts it at every break.
+
+    Args:
+        path: A table or a `.npy` array.
+        config: `recording`, `time`, `group_from` (column:NAME) and `split` (group:NAME) name columns.
+        target: Name of the column of classes; empty where the file is of one class.
+
+    Raises:
+        DataError: It cannot be read, or its times are wrong.
+        UsageError: A column is named of what has none.
+    """
+    group = _group_column(config) if target else ""
+    names = tuple(dict.fromkeys(filter(None, (target, config.recording if target else "", config.time, group))))
+    if path.suffix.lower() in ARRAYS:
+        if names:
+            raise UsageError(f"{path} is an array and has no column {names[0]!r}; leave the option out")
+        return Stretches((read_recording(path, config),), ())
+    recording = read_recording(path, config, texts=names)
+    breaks = _changes(recording, [name for name in (target, config.recording if target else "", group) if name])
+    findings: tuple[Finding, ...] = ()
+    if config.time:
+        gaps = _gaps(recording, config.time, breaks)
+        findings = _told(recording, gaps)
+        breaks = np.union1d(breaks, gaps)
+    edges = [0, *breaks.tolist(), len(recording)]
+    parts = [recording.part(slice(low, high)) for low, high in pairwise(edges)]
+    if parts and recording.findings:
+        parts[0] = replace(parts[0], findings=recording.findings)
+    return Stretches(tuple(parts), findings, group)
+
+
+def _group_column(config: DataConfig) -> str:
+    how, _, named = config.split.partition(":")
+    if config.split != "random" and (how != "group" or not named):
+        raise UsageError(f"--split {config.split} is not known for one table of steps; expected random or group:COLUMN")
+    given = config.group_from
+    if given and not given.startswith("column:"):
+        raise UsageError(f"--group-from {given}: one table of steps has columns; give --group-from column:NAME")
+    if given and named:
+        raise UsageError(f"--split {config.split} and --group-from {given} both name groups; give one of them")
+    return named or given.removeprefix("column:")
+
+
+def _changes(recording: Recording, names: list[str]) -> np.ndarray:
+    """Steps at which the text of a column is another than a step before."""
+    found = np.zeros(0, np.int64)
+    for name in names:
+        cells = recording.texts[name]
+        found = np.union1d(found, [at for at in range(1, len(cells)) if cells[at] != cells[at - 1]])
+    return found.astype(np.int64)
+
+
+def _gaps(recording: Recording, column: str, breaks: np.ndarray) -> np.ndarray:
+    """Steps before which others are missing.
+
+    Raises:
+        DataError: A cell that is no time, or times that repeat or go back.
+    """
+    times = _times(recording, column)
+    distances = np.diff(times)
+    inside = ~np.isin(np.arange(1, len(times)), breaks)
+    wrong = np.flatnonzero((distances <= 0) & inside)
+    if wrong.size:
+        at = int(wrong[0]) + 1
+        cells, line = recording.texts[column], recording.lines[at]
+        how = "again" if distances[at - 1] == 0 else f"after {cells[at - 1]!r}"
+        raise DataError(
+            f"{recording.name}, line {line}: time {cells[at]!r} stands there {how}; sort the rows by {column!r}, and "
+            "leave one of each"
+        )
+    usual = float(np.median(distances[inside])) if inside.any() else 0.0
+    return np.flatnonzero((distances > GAP * usual) & inside) + 1
+
+
+def _times(recording: Recording, column: str) -> np.ndarray:
+    """Times as numbers that grow: as they stand, or days."""
+    cells = recording.texts[column]
+    numbers = rows.to_numbers(cells)
+    if numbers is not None and not np.isnan(numbers).any():
+        return numbers
+    formats, _ = date_formats(list(dict.fromkeys(cells))[:200])
+    days = [rows.to_days(cell, formats) for cell in cells]
+    for at, value in enumerate(days):
+        if value is None:
+            raise DataError(
+                f"{recording.name}, line {recording.lines[at]}, column {column!r}: {cells[at]!r} is no time; expected "
+                "a number or a date such as 2024-05-31 12:00:00"
+            )
+    return np.array(days, np.float64)
+
+
+def _told(recording: Recording, gaps: np.ndarray) -> tuple[Finding, ...]:
+    if not gaps.size:
+        return ()
+    line, places = recording.lines[int(gaps[0])], "1 place" if gaps.size == 1 else f"{gaps.size:,} places"
+    text = f"{recording.name}: steps are missing at {places}, the first before line {line}; cut there"
+    return (Finding("warning", text),)
