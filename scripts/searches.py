@@ -48,13 +48,13 @@ _DENSE = spaces("units=512:1024", "dropout=0.2:0.5", "learning_rate=1e-3:1e-2:lo
 _RECURRENT = spaces("bidirectional", "convolution=0:32", "units=64:128", "dropout=0:0.4", "learning_rate=2e-3:2e-2:log")
 RECIPES: Mapping[str, tuple[str, ...]] = {
     "diabetes-mlp": ("--trials", "20", "--repeats", "5"),
-    "digits-lstm": ("--trials", "12", "--repeats", "3", *_RECURRENT),
-    "mnist-mlp": ("--trials", "6", *_DENSE),
-    "fashion-mlp": ("--trials", "6", *_DENSE),
-    "mnist-lstm": ("--trials", "6", *_RECURRENT),
-    "mnist-gru": ("--trials", "6", *_RECURRENT),
-    "fashion-lstm": ("--trials", "6", *_RECURRENT),
-    "fashion-gru": ("--trials", "6", *_RECURRENT),
+    "digits-lstm": ("--trials", "12", "--repeats", "3", *spaces("units=48:128", "bidirectional", "convolution=0:32")),
+    "mnist-mlp": ("--trials", "8", *_DENSE),
+    "fashion-mlp": ("--trials", "8", *_DENSE),
+    "mnist-lstm": ("--trials", "8", *_RECURRENT),
+    "fashion-gru": ("--trials", "8", *_RECURRENT),
+    "mnist-gru": ("--trials", "8", *_RECURRENT),
+    "fashion-lstm": ("--trials", "8", *_RECURRENT),
 }
 """Recipe to the options of its search."""
 

@@ -16,7 +16,7 @@ from zoo.data.options import DATA, DataConfig
 from zoo.data.references import data_stem, resolve_indices, resolve_reference
 from zoo.data.schema import with_options
 from zoo.errors import UsageError
-from zoo.hyperparameters import Hyperparameter, Value, choice, flag, integer, knob_field, names, real, resolve
+from zoo.hyperparameters import Hyperparameter, Value, choice, flag, integer, knob_field, real, resolve
 from zoo.recipefile import SCHEMA_VERSION, read_layers
 from zoo.registry import suggest
 from zoo.settings import cpu_count

@@ -14,10 +14,9 @@ from zoo.builders import Builder, get_builder
 from zoo.config import KEEP_LAST, RunConfig, TrainingConfig
 from zoo.data.dataset import Dataset
 from zoo.errors import UsageError
-from zoo.hyperparameters import split_names
 from zoo.metrics import PRIMARY
 from zoo.settings import cpu_count
-from zoo.training.augmentation import Augmentation
+from zoo.training.augmentation import Augmentation, read_augment
 from zoo.training.events import Listener
 from zoo.training.pipeline import EpochOrder, batches, class_weights
 
@@ -73,7 +72,7 @@ def assemble(
     from zoo.training.loop import EpochEnd
     from zoo.training.optimizers import loss_function, optimizer
 
-    training, task = config.training, data.dataset.output.task
+    training, task, kind = config.training, data.dataset.output.task, data.dataset.input.kind
     if model is None:
         model = build_model(config, builder, data.dataset)
     if initial is not None:
@@ -106,7 +105,7 @@ def assemble(
         batch_size=size,
         order=order,
         weights=weights,
-        augmentation=Augmentation(split_names(training.augment), data.dataset.input.kind, training.augment_strength),
+        augmentation=Augmentation(read_augment(training.augment, kind, task), kind, training.augment_strength),
     )
     return Assembly(model, samples, steps, loss, loop)
 

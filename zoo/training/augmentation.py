@@ -21,12 +21,21 @@ MIXUP_ALPHA = 0.2
 """Of the Beta distribution that mixup's shares are drawn from, as in the paper's ImageNet experiments."""
 
 
-def check_augment(names: Sequence[str], kind: str, task: str) -> None:
-    """Refuses variations that this kind of data does not have.
+NONE = "none"
+
+
+def read_augment(given: str, kind: str, task: str) -> tuple[str, ...]:
+    """The variations that a knob names.
+
+    Args:
+        given: Names with "+" or commas between them, or "none".
+        kind: Of the data.
+        task: Of the data.
 
     Raises:
         UsageError: An unknown name, or one that does not fit.
     """
+    names = [name.strip() for name in given.replace(",", "+").split("+") if name.strip() not in ("", NONE)]
     known = [*VARIATIONS.get(kind, {}), MIXUP]
     for name in names:
         if name not in known:
@@ -35,13 +44,14 @@ def check_augment(names: Sequence[str], kind: str, task: str) -> None:
         raise UsageError(f"augment = {', '.join(names)} names a variation twice; give each once")
     if MIXUP in names and task == "regression":
         raise UsageError("augment = mixup mixes classes, not the numbers of a regression; leave it out")
+    return tuple(names)
 
 
 class Augmentation:
     """Varies batches.
 
     Args:
-        names: As `check_augment` takes them; applied in the order of `VARIATIONS`, mixup last.
+        names: Of `read_augment`; applied in the order of `VARIATIONS`, mixup last.
         kind: Of the data.
         strength: Over the usual extent; 1 is usual.
     """

@@ -19,7 +19,6 @@ from zoo.config import RunConfig, configure
 from zoo.data.dataset import Dataset
 from zoo.data.samples import draw_samples
 from zoo.errors import DataError, UsageError
-from zoo.hyperparameters import split_names
 from zoo.runs import (
     CALIBRATION,
     CONFIG,
@@ -37,7 +36,7 @@ from zoo.runs import (
     write_text,
 )
 from zoo.training.assembly import use_threads
-from zoo.training.augmentation import check_augment
+from zoo.training.augmentation import read_augment
 from zoo.training.events import Listener, Message, log
 from zoo.training.session import Session
 
@@ -166,7 +165,7 @@ def resolve(config: RunConfig, dataset: Dataset, loss: Any, on_event: Listener) 
     if advice:
         chosen = ", ".join(f"{name} {value}" for name, value in advice.items())
         on_event(Message(f"chosen for {len(dataset.train):,} training samples: {chosen}"))
-    check_augment(split_names(config.training.augment), dataset.input.kind, dataset.output.task)
+    read_augment(config.training.augment, dataset.input.kind, dataset.output.task)
     resolved = config.for_data(dataset.output.task, len(dataset.train))
     if resolved.training.epochs != config.training.epochs:
         few = f"{len(dataset.train):,} training samples are few steps"

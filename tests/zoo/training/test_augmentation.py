@@ -5,8 +5,7 @@ import pytest
 
 import zoo
 from zoo.errors import UsageError
-from zoo.hyperparameters import split_names
-from zoo.training.augmentation import MIXUP, VARIATIONS, Augmentation, check_augment
+from zoo.training.augmentation import MIXUP, VARIATIONS, Augmentation, read_augment
 from zoo.training.pipeline import EpochOrder, batches
 
 SHAPES = {"image": (16, 12, 3), "series": (40, 3)}
@@ -85,7 +84,7 @@ def test_mixed_targets_are_mixed_as_their_samples_are():
 
 def epoch_of(order, augment="flip,shift", kind="image"):
     samples = samples_of(kind).astype(np.uint8)
-    augmentation = Augmentation(split_names(augment), kind, 1.0)
+    augmentation = Augmentation(read_augment(augment, kind, "binary"), kind, 1.0)
     found = batches(samples, np.zeros((64, 1), np.float32), batch_size=24, order=order, augmentation=augmentation)
     return np.concatenate([np.asarray(batch[0]) for batch in found])
 
@@ -100,22 +99,28 @@ def test_an_epoch_is_a_function_of_seed_and_number():
 @pytest.mark.parametrize(
     ("names", "kind", "task", "said"),
     [
-        (["flop"], "image", "multiclass", "flip"),
-        (["flip"], "series", "multiclass", "jitter"),
-        (["flip"], "table", "multiclass", "mixup"),
-        (["flip", "flip"], "image", "multiclass", "twice"),
-        ([MIXUP], "table", "regression", "classes"),
+        ("flop", "image", "multiclass", "flip"),
+        ("flip", "series", "multiclass", "jitter"),
+        ("flip", "table", "multiclass", "mixup"),
+        ("flip+flip", "image", "multiclass", "twice"),
+        (MIXUP, "table", "regression", "classes"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_what_does(names, kind, task, said):
     with pytest.raises(UsageError, match=said):
-        check_augment(names, kind, task)
+        read_augment(names, kind, task)
+
+
+@pytest.mark.parametrize("given", ["flip+shift", "flip, shift", "shift,flip", "none", ""])
+def test_names_stand_with_a_plus_or_a_comma_between(given):
+    wanted = set() if given in ("none", "") else {"flip", "shift"}
+    assert set(read_augment(given, "image", "multiclass")) == wanted
 
 
 def test_a_training_varies_its_samples_and_its_model_does_not(tmp_path):
     runs = [
         zoo.train("digits-mlp", out=tmp_path / name, epochs=1, units=8, layers=1, seed=3, augment=augment)
-        for name, augment in (("plain", ""), ("varied", "shift,mixup"), ("again", "shift,mixup"))
+        for name, augment in (("plain", "none"), ("varied", "shift,mixup"), ("again", "shift,mixup"))
     ]
     losses = [run.metrics["train"]["loss"] for run in runs]
     assert losses[0] != losses[1] == losses[2]
