@@ -44,8 +44,9 @@ def spaces(*ranges: str) -> tuple[str, ...]:
     return tuple(word for entry in ranges for word in ("--space", entry))
 
 
-_DENSE = spaces("units=512:1024", "dropout=0.2:0.5", "learning_rate=1e-3:1e-2:log", "batch_size=64:256", "epochs=12:20")
-_RECURRENT = spaces("bidirectional", "convolution=0:32", "units=64:128", "dropout=0:0.4", "learning_rate=2e-3:2e-2:log")
+_AUGMENT = "augment=none,shift,flip,flip+shift"
+_DENSE = spaces(_AUGMENT, "augment_strength=0.4:1", "dropout=0.1:0.4", "learning_rate=2e-3:1e-2:log")
+_RECURRENT = spaces(_AUGMENT, "bidirectional", "convolution=0:32", "dropout=0:0.4", "epochs=10,15")
 RECIPES: Mapping[str, tuple[str, ...]] = {
     "diabetes-mlp": ("--trials", "20", "--repeats", "5"),
     "digits-lstm": ("--trials", "12", "--repeats", "3", *spaces("units=48:128", "bidirectional", "convolution=0:32")),

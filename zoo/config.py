@@ -16,7 +16,7 @@ from zoo.data.options import DATA, DataConfig
 from zoo.data.references import data_stem, resolve_indices, resolve_reference
 from zoo.data.schema import with_options
 from zoo.errors import UsageError
-from zoo.hyperparameters import Hyperparameter, Value, choice, flag, integer, knob_field, real, resolve
+from zoo.hyperparameters import Hyperparameter, Value, choice, flag, integer, knob_field, real, resolve, text
 from zoo.recipefile import SCHEMA_VERSION, read_layers
 from zoo.registry import suggest
 from zoo.settings import cpu_count
@@ -126,9 +126,11 @@ class TrainingConfig:
         choice("class_weights", "none", "balanced weighs each class by its rarity", ("none", "balanced"))
     )
     augment: str = knob_field(
-        names(
+        text(
             "augment",
-            "vary training samples; images: flip, crop, shift, colour, erase; series: jitter, scale, shift; all: mixup",
+            "vary training samples, such as flip+shift; images: flip, crop, shift, colour, erase; series: jitter, "
+            "scale, shift; all: mixup",
+            "none",
         )
     )
     augment_strength: float = knob_field(
