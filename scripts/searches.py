@@ -62,7 +62,7 @@ RECIPES: Mapping[str, tuple[str, ...]] = {
 
 def zoo(*words: str, out: Path) -> dict[str, Any]:
     """The JSON value of a command; what went wrong is printed and given as "error"."""
-    program = [sys.executable, "-P", "-m", "zoo", *words, "--out", str(out), "--json"]
+    program = [sys.executable, "-P", "-m", "zoo", *words, "--strict-data", "--out", str(out), "--json"]
     done = subprocess.run(program, capture_output=True, text=True, check=False, cwd=out)
     lines = done.stdout.splitlines()
     found: dict[str, Any] = json.loads(lines[-1]) if lines else {"error": done.stderr[-300:]}
