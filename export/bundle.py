@@ -20,13 +20,26 @@ from zoo import (
     rows,
     runner,
     runs,
+    sound,
     streaming,
     tflite_file,
 )
 from zoo.errors import ModelError, ResourceError, UsageError
 
 GOLDEN_SAMPLES = 32
-PROGRAM = (answers, edges, inputs, interpreters, micro_runtime, preprocessing, rows, runner, streaming, tflite_file)
+PROGRAM = (
+    answers,
+    edges,
+    inputs,
+    interpreters,
+    micro_runtime,
+    preprocessing,
+    rows,
+    runner,
+    sound,
+    streaming,
+    tflite_file,
+)
 """What predict.py needs beside it."""
 
 

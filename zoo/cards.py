@@ -10,7 +10,7 @@ from zoo.errors import UsageError
 from zoo.hyperparameters import Hyperparameter
 
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
-Kind = Literal["image", "table", "series"]
+Kind = Literal["image", "table", "series", "audio"]
 TASKS: tuple[Task, ...] = get_args(Task)
 KINDS: tuple[Kind, ...] = get_args(Kind)
 

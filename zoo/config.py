@@ -129,7 +129,7 @@ class TrainingConfig:
         text(
             "augment",
             "vary training samples, such as flip+shift; images: flip, crop, shift, colour, erase; series: jitter, "
-            "scale, shift; all: mixup",
+            "scale, shift; sounds: shift, noise, mask; all: mixup",
             "none",
         )
     )

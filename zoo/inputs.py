@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 if __package__:
-    from . import preprocessing, rows
+    from . import preprocessing, rows, sound
     from .interpreters import DataError, one_line
 else:
     import preprocessing  # type: ignore[import-not-found,no-redef]
     import rows  # type: ignore[import-not-found,no-redef]
+    import sound  # type: ignore[import-not-found,no-redef]
     from interpreters import DataError, one_line  # type: ignore[import-not-found,no-redef]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
@@ -74,13 +75,15 @@ def read_inputs(paths: Sequence[str], contract: Mapping[str, Any], tell: Callabl
             yield from table_chunks(reader, contract)
         elif suffix == ".npy":
             yield from array_chunks(path, contract)
+        elif suffix in sound.SUFFIXES:
+            yield sound_chunk(path, path, contract)
         elif suffix in IMAGE_SUFFIXES:
             try:
                 yield Chunk([path], prepare(read_image(path)[np.newaxis], contract), {})
             except DataError as error:
                 yield Chunk([path], np.zeros((1, *contract["input"]["shape"]), np.float32), {0: str(error)})
         else:
-            raise DataError(f"{path} is of no known kind; expected .npy, .csv, .tsv or an image")
+            raise DataError(f"{path} is of no known kind; expected .npy, .csv, .tsv, .wav or an image")
 
 
 def is_series(contract: Mapping[str, Any]) -> bool:
@@ -220,6 +223,26 @@ def recording_chunks(path: str | Path, contract: Mapping[str, Any]) -> Iterator[
     yield from window_chunks(str(path), values, problems, contract)
 
 
+def listening(contract: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The step that sounds are made features by; empty for a model that takes none."""
+    return next((step for step in contract["steps"] if step["step"] == "log_mel"), {})
+
+
+def sound_chunk(name: str, path: str | Path, contract: Mapping[str, Any]) -> Chunk:
+    """The sample of a WAV file; what is wrong with it is its problem.
+
+    Raises:
+        DataError: The model takes no sounds.
+    """
+    step = listening(contract)
+    if not step:
+        raise DataError(f"{path} is a sound; the model takes {contract['input']['kind']} samples")
+    try:
+        return Chunk([name], prepare(sound.prepared(path, step)[np.newaxis], contract), {})
+    except DataError as error:
+        return Chunk([name], np.zeros((1, *contract["input"]["shape"]), np.float32), {0: str(error)})
+
+
 def window_chunks(
     name: str, values: np.ndarray, problems: Mapping[int, str], contract: Mapping[str, Any]
 ) -> Iterator[Chunk]:
@@ -272,6 +295,12 @@ def open_array(path: str | Path, contract: Mapping[str, Any]) -> tuple[np.ndarra
         raise DataError(f"{path} does not hold numbers; expected a .npy array of one sample or a batch")
     raw = len(contract["input"].get("columns") or ()) if encoding(contract) else 0
     wanted = (raw,) if raw else shape
+    if listening(contract):
+        wanted = (int(listening(contract)["length"]),)
+        if array.dtype.kind not in "iu":
+            raise DataError(
+                f"{path} holds {array.dtype}; expected 16-bit samples of sounds, (x * 32767).astype('int16')"
+            )
     single = array.ndim == len(wanted)
     if image:
         single = array.ndim == 2 or (array.ndim == 3 and (array.shape == shape or array.shape[-1] in (1, 2, 3, 4)))

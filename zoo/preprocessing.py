@@ -6,7 +6,7 @@ same list is written into the run, into the bundle and into the C sources.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -350,11 +350,85 @@ def fill(samples: np.ndarray, step: Step) -> np.ndarray:
     return np.where(np.isnan(samples), np.float32(step["value"]), samples).astype(np.float32)
 
 
+LOWEST_HERTZ, HIGHEST_HERTZ = 20.0, 7600.0
+"""Of the bands of `log_mel`; the highest is at most half the rate."""
+
+QUIET = 1e-6
+"""Added to the energy of a band before its logarithm: what silence is."""
+
+_SOUNDS_AT_ONCE = 64
+
+
+def make_log_mel(rate: int, length: int, *, frame: float, hop: float, bands: int) -> Dict[str, Any]:
+    """The step that turns sounds into the logarithm of their energy by time and pitch.
+
+    Args:
+        rate: Samples a second.
+        length: Samples of a sound.
+        frame: Seconds that a row is made from.
+        hop: Seconds between two rows.
+        bands: Of pitch, equally wide in mel (O'Shaughnessy 1987).
+    """
+    return {
+        "step": "log_mel",
+        "rate": rate,
+        "length": length,
+        "frame": max(2, round(frame * rate)),
+        "hop": max(1, round(hop * rate)),
+        "bands": bands,
+        "low": LOWEST_HERTZ,
+        "high": min(HIGHEST_HERTZ, rate / 2),
+    }
+
+
+def log_mel_shape(step: Step) -> Tuple[int, int]:
+    """Rows and bands of what `log_mel` makes of a sound."""
+    return 1 + max(0, step["length"] - step["frame"]) // step["hop"], step["bands"]
+
+
+def log_mel(samples: np.ndarray, step: Step) -> np.ndarray:
+    """Sounds, (n, length) int16 or float of the same scale, to (n, rows, bands) float32: log of mel-band energies.
+
+    Davis and Mermelstein, IEEE Trans. ASSP 28, 1980: frames under a Hann window, power spectrum, triangular bands.
+    """
+    if samples.ndim != 2 or samples.shape[1] != step["length"]:
+        raise ValueError(f"sounds have shape {samples.shape}; expected (n, {step['length']})")
+    rows, bands = log_mel_shape(step)
+    size = 1 << (step["frame"] - 1).bit_length()
+    window = np.hanning(step["frame"] + 1)[:-1]
+    filters = _mel_filters(step, size)
+    made = np.empty((len(samples), rows, bands), np.float32)
+    for start in range(0, len(samples), _SOUNDS_AT_ONCE):
+        sounds = samples[start : start + _SOUNDS_AT_ONCE].astype(np.float64) / 32768.0
+        sounds = np.pad(sounds, ((0, 0), (0, max(0, step["frame"] - sounds.shape[1]))))
+        frames = np.stack(
+            [sounds[:, at * step["hop"] : at * step["hop"] + step["frame"]] for at in range(rows)], axis=1
+        )
+        power = np.abs(np.fft.rfft(frames * window, size)) ** 2  # (n, rows, size / 2 + 1)
+        made[start : start + len(sounds)] = np.log(power @ filters + QUIET)
+    return made
+
+
+def _mel_filters(step: Step, size: int) -> np.ndarray:
+    """(size / 2 + 1, bands) float64: triangles that touch their neighbours' middles."""
+
+    def to_mel(hertz: np.ndarray) -> np.ndarray:
+        return np.asarray(2595.0 * np.log10(1.0 + hertz / 700.0))
+
+    ends = to_mel(np.array([step["low"], step["high"]]))
+    middles = 700.0 * (10.0 ** (np.linspace(ends[0], ends[1], step["bands"] + 2) / 2595.0) - 1.0)
+    hertz = np.arange(size // 2 + 1)[:, np.newaxis] * (step["rate"] / size)
+    rising = (hertz - middles[:-2]) / (middles[1:-1] - middles[:-2])
+    falling = (middles[2:] - hertz) / (middles[2:] - middles[1:-1])
+    return np.asarray(np.maximum(0.0, np.minimum(rising, falling)))
+
+
 STEPS: Dict[str, Callable[[np.ndarray, Step], np.ndarray]] = {
     "encode": encode,
     "standardise": standardise,
     "image": image,
     "fill": fill,
+    "log_mel": log_mel,
 }
 
 __all__: List[str] = [
@@ -369,6 +443,9 @@ __all__: List[str] = [
     "fit_standardise",
     "image",
     "invert_target",
+    "log_mel",
+    "log_mel_shape",
+    "make_log_mel",
     "recode",
     "recoding",
     "standardise",

@@ -35,7 +35,7 @@ def recommend(inputs: InputSpec, outputs: OutputSpec, samples: int) -> dict[str,
 @declare(
     "conv1d",
     summary="convolution along the steps of a series; dilated residual blocks where asked for",
-    kinds=("series", "image"),
+    kinds=("series", "image", "audio"),
     hyperparameters=(
         integer("filters", 32, "filters of the first block", low=1, high=1024, log=True, search=(8, 64)),
         integer("blocks", 3, "blocks of convolution", low=1, high=10, search=(2, 4)),

@@ -31,7 +31,7 @@ def recommend(inputs: InputSpec, outputs: OutputSpec, samples: int) -> dict[str,
 @declare(
     "dscnn",
     summary="depthwise-separable convolutions over time and frequency: keyword spotting",
-    kinds=("series", "image"),
+    kinds=("audio", "series", "image"),
     hyperparameters=(
         integer("filters", 64, "filters of every convolution", low=1, high=1024, log=True, search=(16, 96)),
         integer("blocks", 4, "blocks of depthwise and pointwise convolution", low=1, high=12, search=(2, 5)),

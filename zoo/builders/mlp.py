@@ -54,7 +54,7 @@ def recommend(inputs: InputSpec, outputs: OutputSpec, samples: int) -> dict[str,
 @declare(
     "mlp",
     summary="dense layers on a flattened input: classification (binary, multi-class, multi-label) and regression",
-    kinds=("table", "image", "series"),
+    kinds=("table", "image", "series", "audio"),
     hyperparameters=(
         integer("units", 64, "width of each hidden layer", low=1, high=8192, log=True, search=(8, 256)),
         integer("layers", 2, "number of hidden layers; 0 is a linear model", low=0, high=16, search=(1, 4)),

@@ -33,7 +33,7 @@ def recommend(inputs: InputSpec, outputs: OutputSpec, samples: int) -> dict[str,
 @declare(
     "recurrent",
     summary="LSTM or GRU over a sequence, stacked, bidirectional, a convolution in front where asked for",
-    kinds=("series", "image"),
+    kinds=("series", "image", "audio"),
     hyperparameters=(
         choice("cell", "lstm", "the recurrent cell", ("lstm", "gru")),
         integer("units", 64, "width of the state", low=1, high=2048, log=True, search=(8, 128)),

@@ -105,9 +105,9 @@ class Raw:
     """Arrays as a loader returns them, before anything was split or fitted.
 
     Attributes:
-        samples: (n, height, width[, channels]) uint8 pixels, (n, columns) raw numbers as in `zoo.rows`, or (n, steps,
-            channels) float32 of a series, NaN in front of a short one; a `np.memmap` where they are too many for the
-            memory.
+        samples: (n, height, width[, channels]) uint8 pixels, (n, columns) raw numbers as in `zoo.rows`, (n, steps,
+            channels) float32 of a series, NaN in front of a short one, or (n, length) int16 of sounds; a `np.memmap`
+            where they are too many for the memory.
         targets: (n,) integer classes for binary and multiclass, (n, labels) of 0 and 1, (n, targets) in target units.
         labels: Class, label or target names.
         columns: Names along the last axis of a table or a series.
@@ -119,6 +119,7 @@ class Raw:
         parts: (n,) int8 split of each sample where the data say it: an index of `PARTS`, -1 where they do not.
         groups: (n,) int64; samples of one group never straddle splits.
         times: (n,) float64; the test split is later than the validation split, that later than the training split.
+        steps: Those that come before what is fitted, such as the features of sounds.
         hop: Steps between two windows of a series; 0 where samples are no windows.
         names: Where each sample comes from, a path or a line, for messages; empty where nobody knows.
         digests: (n,) uint64, equal for equal samples; None to make them from the samples.
@@ -143,6 +144,7 @@ class Raw:
     parts: np.ndarray | None = None
     groups: np.ndarray | None = None
     times: np.ndarray | None = None
+    steps: tuple[Mapping[str, Any], ...] = ()
     hop: int = 0
     names: Sequence[str] = ()
     digests: np.ndarray | None = None

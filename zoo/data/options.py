@@ -61,6 +61,23 @@ class DataConfig:
     )
     hop: int = knob_field(integer("hop", 0, "steps between two windows; 0 is as many as a window", low=0, high=65536))
     recording: str = knob_field(text("recording", "column of a long table that says which recording a step is of"))
+    sample_rate: int = knob_field(
+        integer(
+            "sample_rate",
+            0,
+            "samples a second that sounds are brought to; 0 is the usual one of the files",
+            low=0,
+            high=192_000,
+        )
+    )
+    seconds: float = knob_field(
+        real("seconds", 0.0, "length that sounds are cut or filled to; 0 is fitting", low=0.0, high=60.0)
+    )
+    bands: int = knob_field(integer("bands", 40, "bands of pitch of a sound", low=1, high=256))
+    frame_ms: float = knob_field(
+        real("frame_ms", 32.0, "milliseconds of a sound that a row is made from", low=1.0, high=1000.0)
+    )
+    hop_ms: float = knob_field(real("hop_ms", 20.0, "milliseconds between two rows of a sound", low=1.0, high=1000.0))
     time: str = knob_field(text("time", "column with the time of a step: it must grow, recordings are cut at gaps"))
 
 
@@ -75,6 +92,8 @@ def given_options(config: DataConfig, names: Sequence[str]) -> list[str]:
     return [name for name in names if getattr(config, name) != getattr(plain, name)]
 
 
+AUDIO_OPTIONS = ("sample_rate", "seconds", "bands", "frame_ms", "hop_ms")
+"""Knobs that nothing but sounds have."""
 SERIES_OPTIONS = ("window", "hop", "recording", "time")
 """Knobs that nothing but series have."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from zoo import sound
 from zoo.cards import Kind, Task
 from zoo.data.dataset import Raw
 from zoo.data.findings import Finding, refuse
@@ -21,6 +22,7 @@ from zoo.registry import load_object
 OnEvent = Callable[[str], None]
 FOLDERS: Mapping[str, tuple[str, ...]] = {
     "images": IMAGE_SUFFIXES,
+    "audio": sound.SUFFIXES,
     "series": (".csv", ".tsv", ".npy", ".ts"),
 }
 """What a folder can hold, by the endings of its files; of equal counts the first."""
@@ -31,6 +33,7 @@ READERS: Mapping[str, str] = {
     "table": "zoo.data.tables.reading:read_table",
     "arrays": "zoo.data.arrays.reading:read_arrays",
     "series": "zoo.data.series.reading:read_series",
+    "audio": "zoo.data.audio.reading:read_audio",
 }
 """Form to the function `(Request) -> Reading` that reads it."""
 
@@ -56,7 +59,7 @@ class Reading:
     """What a reader found.
 
     Attributes:
-        form: "images", "table", "arrays" or "series".
+        form: "images", "table", "arrays", "series" or "audio".
         task: None where the target is not known.
         findings: Everything wrong or worth knowing; errors stop a training.
         facts: For `zoo data check`: rows, classes with counts, shapes, ranges, columns; plain JSON values.
@@ -123,10 +126,12 @@ def form_of(path: Path, config: DataConfig) -> str:
     if path.suffix.lower() in TABLES:
         if _lists(path, "zoo.data.images.reading:IMAGES"):
             return "images"
+        if _lists(path, "zoo.data.audio.reading:SOUNDS"):
+            return "audio"
         series = given_options(config, SERIES_OPTIONS) or _lists(path, "zoo.data.series.reading:RECORDINGS")
         return "series" if series else "table"
     raise DataError(
-        f"{path} is of no known kind; expected a folder of images or recordings, a table "
+        f"{path} is of no known kind; expected a folder of images, sounds or recordings, a table "
         f"({', '.join(TABLES)}), arrays (.npz) or a set of series (.ts)"
     )
 

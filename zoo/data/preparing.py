@@ -17,6 +17,8 @@ from zoo.data.options import DataConfig, data_config
 from zoo.data.splits import divide, divide_by_group, divide_by_time, subset
 
 _TEST_STREAM, _VALIDATION_STREAM, _SUBSET_STREAM = 1, 2, 3  # so that one draw does not mirror another
+FIT_SOUNDS = 2_000
+"""Training sounds that the bands' means and deviations are fitted on at most, drawn by chance."""
 FIT_ROWS = 500_000
 """Training rows that the steps of a table are fitted on at most, drawn by chance."""
 
@@ -140,6 +142,8 @@ def _class_counts(raw: Raw, split: Split) -> dict[str, int]:
 def _input_spec(raw: Raw, steps: tuple[Mapping[str, Any], ...]) -> InputSpec:
     if raw.kind == "series":
         return InputSpec(shape=tuple(raw.samples.shape[1:]), kind="series", columns=raw.columns)
+    if raw.kind == "audio":
+        return InputSpec(shape=preprocessing.log_mel_shape(raw.steps[0]), kind="audio")
     if raw.kind != "image":
         return InputSpec(shape=(len(steps[-1]["scale"]),), kind=raw.kind, columns=raw.columns)
     height, width, channels = (*raw.samples.shape[1:], 1)[:3]
@@ -159,6 +163,10 @@ def _fit_steps(raw: Raw, train: Split, seed: int) -> tuple[Mapping[str, Any], ..
         return ({"step": "image", "height": height, "width": width, "channels": channels},)
     if raw.kind == "series":
         return _series_steps(np.asarray(train.samples))
+    if raw.kind == "audio":
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(train))[:FIT_SOUNDS])
+        features = preprocessing.apply(raw.steps, np.asarray(train.samples[chosen]))
+        return (*raw.steps, preprocessing.fit_standardise(features, clip=True))
     chosen = np.arange(len(train))
     if len(train) > FIT_ROWS:
         chosen = np.sort(np.random.default_rng(seed).permutation(len(train))[:FIT_ROWS])

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from zoo import rows
+from zoo.data.audio.reading import SOUNDS
 from zoo.data.files.collecting import list_files
+from zoo.data.files.listing import FileKind
 from zoo.data.findings import SHOWN, errors, fail
 from zoo.data.images.reading import IMAGES
 from zoo.data.options import DataConfig
@@ -25,6 +27,8 @@ from zoo.inference.readers import Inputs
 from zoo.inputs import encoding, open_table
 from zoo.registry import suggest
 
+FILES: Mapping[str, FileKind] = {"images": IMAGES, "audio": SOUNDS}
+"""Forms of data that are a file for each sample."""
 SEPARATOR = "|"
 ADVICE = "correct them, or take them out"
 _SAID = {
@@ -66,16 +70,13 @@ def measure_files(predictor: Predictor, path: Path, config: DataConfig, *, on_ev
     """
     form = form_of(path, config)
     form = "series" if form == "table" and predictor.contract.kind == "series" else form
-    kinds = {"images": "image", "table": "table", "series": "series"}
+    kinds = {"images": "image", "table": "table", "series": "series", "audio": "audio"}
     if kinds.get(form, predictor.contract.kind) != predictor.contract.kind:
-        what = {"table": "a table", "series": "recordings"}.get(form, "images")
+        what = {"table": "a table", "series": "recordings", "audio": "sounds"}.get(form, "images")
         raise DataError(f"{path} holds {what}; the model takes {predictor.contract.kind} samples")
-    measure = {
-        "images": _measure_images,
-        "table": _measure_table,
-        "arrays": _measure_arrays,
-        "series": _measure_series,
-    }[form]
+    if form in FILES:
+        return _measure_each(predictor, path, config, on_event, FILES[form])
+    measure = {"table": _measure_table, "arrays": _measure_arrays, "series": _measure_series}[form]
     return measure(predictor, path, config, on_event)
 
 
@@ -123,15 +124,18 @@ def _column(name: str, header: Sequence[str], path: Path) -> str:
     raise DataError(f"{path} has no target column {name!r}; add --target COLUMN{suggest(name, header)}")
 
 
-def _measure_images(predictor: Predictor, path: Path, config: DataConfig, on_event: OnEvent | None) -> Measured:
-    listing = list_files(path, config, IMAGES)
+def _measure_each(
+    predictor: Predictor, path: Path, config: DataConfig, on_event: OnEvent | None, kind: FileKind
+) -> Measured:
+    """Files that are a sample each."""
+    listing = list_files(path, config, kind)
     entries = listing.entries
     files = Inputs([entry.file for entry in entries], predictor.contract)
     found = errors(listing.findings)
     if found:
         fail([*found, *_unreadable(files, SHOWN - len(found))], path)
     if not entries:
-        raise DataError(f"{path} holds no labelled image; expected a folder for each class, or see --label-from")
+        raise DataError(f"{path} holds no labelled {kind.noun}; expected a folder for each class, or see --label-from")
     job = Job(predictor, files, advice=ADVICE, on_event=on_event)
 
     def read() -> Iterator[tuple[Sequence[str], Sequence[Sequence[str]], np.ndarray]]:

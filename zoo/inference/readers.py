@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo import sound
 from zoo.errors import DataError, UsageError
 from zoo.inference.contract import Contract
 from zoo.inputs import (
@@ -24,10 +25,12 @@ from zoo.inputs import (
     Chunk,
     array_chunks,
     is_series,
+    listening,
     open_array,
     open_table,
     read_image,
     recording_chunks,
+    sound_chunk,
     table_chunks,
     table_suffixes,
 )
@@ -57,7 +60,7 @@ class Item:
 
     Attributes:
         name: What its answers are called.
-        form: "image", "table", "recording" or "array".
+        form: "image", "table", "recording", "sound" or "array".
     """
 
     name: str
@@ -118,6 +121,8 @@ class Inputs:
             for at, item in group:
                 if form == "array":
                     yield from array_chunks(item.path, self._described)
+                elif form == "sound":
+                    yield sound_chunk(item.name, item.path, self._described)
                 elif form == "recording":
                     yield from recording_chunks(item.path, self._described)
                 else:
@@ -135,6 +140,10 @@ class Inputs:
             return
         if self._keep:
             raise UsageError(f"--keep copies columns of a table, {item.path} is none; leave it out")
+        if item.form == "sound" and not listening(self._described):
+            raise DataError(
+                f"{item.path} is a sound; the model takes {contract.kind} samples of shape {contract.shape}"
+            )
         if item.form == "image" and contract.kind != "image":
             wanted = ", ".join(contract.columns) or f"samples of shape {contract.shape}"
             raise DataError(f"{item.path} is an image; the model takes {wanted}: give a .csv or .npy file")
@@ -143,7 +152,7 @@ class Inputs:
         """Samples of a file; None where only reading it would tell."""
         if item.form in ("table", "recording"):
             return None
-        if item.form == "image":
+        if item.form in ("image", "sound"):
             return 1
         array, single = open_array(item.path, self._described)
         whole = single or array.shape[1:] == self._contract.shape or self._contract.kind != "series"
@@ -176,11 +185,14 @@ def _items(path: Path, described: dict[str, Any], alone: bool, tell: Callable[[s
 
 def _forms(described: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """What tables are to a model: rows of samples, or the steps of a recording."""
-    return {"recording": TABLE_SUFFIXES} if is_series(described) else {"table": table_suffixes(described)}
+    tables = {"recording": TABLE_SUFFIXES} if is_series(described) else {"table": table_suffixes(described)}
+    return {**tables, "sound": sound.SUFFIXES}
 
 
 def _files_of(folder: Path, described: dict[str, Any], tell: Callable[[str], None]) -> list[tuple[str, Path]]:
     """The samples of a folder and what each is: recordings and arrays for a series, else images."""
+    if listening(described):
+        return [("sound", file) for file in sample_files(folder, sound.SUFFIXES, "sound", tell)]
     if not is_series(described):
         return [("image", file) for file in sample_files(folder, IMAGES, "image", tell)]
     found = sample_files(folder, (*TABLE_SUFFIXES, *ARRAYS), "recording", tell)

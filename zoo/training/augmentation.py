@@ -203,8 +203,31 @@ def _shift_steps(samples: Any, seed: Any, strength: float) -> Any:
     return tf.ensure_shape(tf.gather(samples, places, axis=1, batch_dims=1), samples.shape)
 
 
+def _mask(samples: Any, seed: Any, strength: float) -> Any:
+    """Up to a fifth of the time and of the bands, each in one piece, take the mean of all, which is 0."""
+    import tensorflow as tf
+
+    for axis in (1, 2):
+        size = samples.shape[axis]
+        draws = tf.random.stateless_uniform([2, tf.shape(samples)[0], 1], seed + tf.constant([axis, 0], tf.int32))
+        length = draws[0] * min(0.2 * strength, 0.9) * size
+        first = draws[1] * (tf.cast(size, tf.float32) - length)
+        place = tf.range(size, dtype=tf.float32)[tf.newaxis]
+        inside = tf.expand_dims((place >= first) & (place < first + length), 3 - axis)
+        samples = tf.where(inside, 0.0, samples)
+    return samples
+
+
+def _noise(samples: Any, seed: Any, strength: float) -> Any:
+    """Gaussian noise of a fifth of a standard deviation."""
+    import tensorflow as tf
+
+    return samples + tf.random.stateless_normal(tf.shape(samples), seed, stddev=0.2 * strength)
+
+
 VARIATIONS: Mapping[str, Mapping[str, Variation]] = {
     "image": {"flip": _flip, "crop": _crop, "shift": _shift_image, "colour": _colour, "erase": _erase},
     "series": {"jitter": _jitter, "scale": _scale, "shift": _shift_steps},
+    "audio": {"shift": _shift_steps, "noise": _noise, "mask": _mask},
 }
 """Kind of data to its variations, in the order in which they are applied."""

@@ -6,7 +6,7 @@ from zoo.builders import BUILDERS, get_builder
 from zoo.cards import InputSpec, OutputSpec
 from zoo.errors import ModelError, UsageError
 
-SHAPES = {"table": (5,), "series": (12, 3), "image": (16, 16, 1)}
+SHAPES = {"table": (5,), "series": (12, 3), "image": (16, 16, 1), "audio": (20, 8)}
 OUTPUTS = {
     "binary": OutputSpec(task="binary", shape=(1,)),
     "multiclass": OutputSpec(task="multiclass", shape=(4,)),

@@ -8,7 +8,7 @@ from zoo.errors import UsageError
 from zoo.training.augmentation import MIXUP, VARIATIONS, Augmentation, read_augment
 from zoo.training.pipeline import EpochOrder, batches
 
-SHAPES = {"image": (16, 12, 3), "series": (40, 3)}
+SHAPES = {"image": (16, 12, 3), "series": (40, 3), "audio": (40, 12)}
 CASES = [(kind, name) for kind in VARIATIONS for name in (*VARIATIONS[kind], MIXUP)]
 
 

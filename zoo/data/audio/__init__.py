@@ -1,0 +1,1 @@
+"""A user's own sounds: WAV files with a class each."""
