@@ -36,7 +36,7 @@ REFUSED: Mapping[str, str] = {
     **dict.fromkeys(
         (
             *("validation", "test", "test_data", "target", "task", "columns", "drop", "keep"),
-            *("missing_values", "split", "label_from", "group_from", "recording", "time"),
+            *("missing_values", "split", "label_from", "group_from", "recording", "time", "text"),
         ),
         _COMPARED,
     ),

@@ -10,7 +10,7 @@ from zoo.errors import UsageError
 from zoo.hyperparameters import Hyperparameter
 
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
-Kind = Literal["image", "table", "series", "audio"]
+Kind = Literal["image", "table", "series", "audio", "text"]
 TASKS: tuple[Task, ...] = get_args(Task)
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -22,18 +22,20 @@ class InputSpec:
     Attributes:
         shape: Without the batch axis: (height, width, channels), (columns,) or (steps, channels).
         kind: How the axes are meant.
-        dtype: Of the samples as they are fed: "uint8" for pixels, "float32" otherwise.
+        dtype: Of the samples as they are fed: "uint8" for pixels, "int32" for words, "float32" otherwise.
         scale: One factor for the whole tensor, applied inside the model: `x * scale + offset`.
         offset: One summand for the whole tensor, applied inside the model.
         columns: Names along the last axis, where they have names.
+        vocabulary: Of a text, ids that there are: known words and the two that stand for none; else 0.
     """
 
     shape: tuple[int, ...]
     kind: Kind
-    dtype: Literal["float32", "uint8"] = "float32"
+    dtype: Literal["float32", "uint8", "int32"] = "float32"
     scale: float = 1.0
     offset: float = 0.0
     columns: tuple[str, ...] = ()
+    vocabulary: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

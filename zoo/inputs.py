@@ -5,7 +5,7 @@ Standard library and numpy (>= 1.22) only, Pillow where there are images: this f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ else:
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".tab")
 ARRAY_ROWS = 2048
+TEXTS_AT_ONCE = 512
 MOST_PIXELS = 89_478_485
 """Of an image, in training and on the device: decoded, a larger one takes several hundred megabytes."""
 
@@ -65,30 +66,41 @@ def read_inputs(paths: Sequence[str], contract: Mapping[str, Any], tell: Callabl
         DataError: A file that is missing, of no known kind, or not what the model was trained on.
     """
     for path in paths:
-        suffix = Path(path).suffix.lower()
-        if suffix in TABLE_SUFFIXES and is_series(contract):
-            yield from recording_chunks(path, contract)
-        elif suffix in table_suffixes(contract):
-            reader = open_table(path, contract)
-            if reader.extra:
-                tell(f"{path}: columns not used: {', '.join(reader.extra)}")
-            yield from table_chunks(reader, contract)
-        elif suffix == ".npy":
-            yield from array_chunks(path, contract)
-        elif suffix in sound.SUFFIXES:
-            yield sound_chunk(path, path, contract)
-        elif suffix in IMAGE_SUFFIXES:
-            try:
-                yield Chunk([path], prepare(read_image(path)[np.newaxis], contract), {})
-            except DataError as error:
-                yield Chunk([path], np.zeros((1, *contract["input"]["shape"]), np.float32), {0: str(error)})
-        else:
-            raise DataError(f"{path} is of no known kind; expected .npy, .csv, .tsv, .wav or an image")
+        yield from _read(path, contract, tell)
+
+
+def _read(path: str, contract: Mapping[str, Any], tell: Callable[[str], None]) -> Iterable[Chunk]:
+    """One of them; otherwise as `read_inputs`."""
+    suffix = Path(path).suffix.lower()
+    if is_text(contract):
+        return texts_chunks(path, contract) if suffix in TABLE_SUFFIXES[:2] else [text_chunk(path, contract)]
+    if is_series(contract) and suffix in TABLE_SUFFIXES:
+        return recording_chunks(path, contract)
+    if suffix in table_suffixes(contract):
+        reader = open_table(path, contract)
+        if reader.extra:
+            tell(f"{path}: columns not used: {', '.join(reader.extra)}")
+        return table_chunks(reader, contract)
+    if suffix == ".npy":
+        return array_chunks(path, contract)
+    if suffix in sound.SUFFIXES:
+        return [sound_chunk(path, path, contract)]
+    if suffix not in IMAGE_SUFFIXES:
+        raise DataError(f"{path} is of no known kind; expected .npy, .csv, .tsv, .wav or an image")
+    try:
+        return [Chunk([path], prepare(read_image(path)[np.newaxis], contract), {})]
+    except DataError as error:
+        return [Chunk([path], np.zeros((1, *contract["input"]["shape"]), np.float32), {0: str(error)})]
 
 
 def is_series(contract: Mapping[str, Any]) -> bool:
     """Whether a model takes samples of a series."""
     return bool(contract["input"]["kind"] == "series")
+
+
+def is_text(contract: Mapping[str, Any]) -> bool:
+    """Whether a model takes texts."""
+    return bool(contract["input"]["kind"] == "text")
 
 
 def table_suffixes(contract: Mapping[str, Any]) -> tuple[str, ...]:
@@ -241,6 +253,92 @@ def sound_chunk(name: str, path: str | Path, contract: Mapping[str, Any]) -> Chu
         return Chunk([name], prepare(sound.prepared(path, step)[np.newaxis], contract), {})
     except DataError as error:
         return Chunk([name], np.zeros((1, *contract["input"]["shape"]), np.float32), {0: str(error)})
+
+
+def text_chunk(given: str, contract: Mapping[str, Any], name: str = "") -> Chunk:
+    """The text of a file, or what was given where there is no such file; an empty one is a problem.
+
+    Raises:
+        DataError: A file that is no text.
+    """
+    text = given
+    if Path(given).is_file():
+        try:
+            text = Path(given).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{given} is not UTF-8 text: {one_line(error)}; save it as UTF-8") from error
+    return _texts([name or given], [text], contract)
+
+
+def texts_chunks(path: str | Path, contract: Mapping[str, Any], keep: Sequence[str] = ()) -> Iterator[Chunk]:
+    """The texts of a table; raises DataError where it cannot be read or lacks the column."""
+    with rows.open_text(Path(path)) as file:
+        names = list(contract["input"].get("columns") or ())
+        delimiter = rows.sniff(rows.first_lines(file, Path(path)), names)
+        file.seek(0)
+        records = rows.text_records(file, Path(path), delimiter)
+        line, first = next(records, (0, []))
+        header = [cell.strip() for cell in first]
+        if not header:
+            raise DataError(f"{path} is empty; expected a row for each text")
+        at, headed = _text_position(header, names, path)
+        positions = [_position(name, header, path) for name in keep]
+        block: list[tuple[int, list[str]]] = [] if headed else [(line, first)]
+        number = 1
+        for record in records:
+            block.append(record)
+            if len(block) == TEXTS_AT_ONCE:
+                yield _block_of_texts(path, block, at, positions, number, contract)
+                number, block = number + len(block), []
+        if block:
+            yield _block_of_texts(path, block, at, positions, number, contract)
+        elif number == 1:
+            raise DataError(f"{path} has a header and no rows; give at least one text")
+
+
+def _text_position(header: Sequence[str], names: Sequence[str], path: str | Path) -> tuple[int, bool]:
+    """Where the texts stand, and whether the first line is a header."""
+    if names and names[0] in header:
+        return header.index(names[0]), True
+    if len(header) == 1:
+        return 0, False
+    made_up = rows.made_up(0)[:-1]
+    if names and names[0].startswith(made_up) and names[0][len(made_up) :].isdigit():
+        at = int(names[0][len(made_up) :]) - 1
+        if at < len(header):
+            return at, False
+    wanted = names[0] if names else "text"
+    raise DataError(f"{path} lacks column {wanted!r}; it has {rows.short(header)}")
+
+
+def _position(name: str, header: Sequence[str], path: str | Path) -> int:
+    if name not in header:
+        raise DataError(f"{path} has no column {name!r} to keep; it has {rows.short(header)}")
+    return header.index(name)
+
+
+def _block_of_texts(
+    path: str | Path,
+    block: Sequence[tuple[int, list[str]]],
+    at: int,
+    positions: Sequence[int],
+    number: int,
+    contract: Mapping[str, Any],
+) -> Chunk:
+    chunk = _texts(
+        [f"{path}:{number + row}" for row in range(len(block))],
+        [cells[at] if at < len(cells) else "" for _, cells in block],
+        contract,
+    )
+    kept = [[cells[place] if place < len(cells) else "" for place in positions] for _, cells in block]
+    return chunk._replace(kept=kept if positions else (), lines=[line for line, _ in block])
+
+
+def _texts(names: Sequence[str], texts: Sequence[str], contract: Mapping[str, Any]) -> Chunk:
+    samples = prepare(np.array(list(texts), object), contract)
+    problems = {at: f"{names[at]}: the text is empty" for at, text in enumerate(texts) if not text.strip()}
+    unknown = int((samples == preprocessing.UNKNOWN).sum())
+    return Chunk(list(names), samples, problems, unseen={"words": unknown} if unknown else {})
 
 
 def window_chunks(

@@ -6,6 +6,7 @@ same list is written into the run, into the bundle and into the C sources.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -423,12 +424,63 @@ def _mel_filters(step: Step, size: int) -> np.ndarray:
     return np.asarray(np.maximum(0.0, np.minimum(rising, falling)))
 
 
+PAD, UNKNOWN = 0, 1
+"""Ids of what is no word: before a short text, and a word that the training texts hardly hold."""
+
+LEAST_TEXTS = 2
+"""Times that a word stands in the training texts to be known."""
+
+_TAG = re.compile(r"<[a-zA-Z/!][^<>]{0,100}>")
+_WORD = re.compile(r"\w+(?:['\u2019]\w+)*|[^\w\s]")
+
+
+def words(text: str) -> List[str]:
+    """The words and marks of a text in lower case, in order; tags such as `<br />` are no words."""
+    return _WORD.findall(_TAG.sub(" ", text).lower())
+
+
+def fit_tokenise(texts: Sequence[str], *, length: int, most: int) -> Dict[str, Any]:
+    """Fits the step that turns texts into ids of words.
+
+    Args:
+        texts: Of the training split.
+        length: Words of a sample; 0 for as many as 95 of 100 texts have, at most 256.
+        most: Words that are known at most: the most frequent.
+    """
+    counts: Dict[str, int] = {}
+    lengths = []
+    for text in texts:
+        found = words(text)
+        lengths.append(len(found))
+        for word in found:
+            counts[word] = counts.get(word, 0) + 1
+    known = sorted(
+        (word for word, count in counts.items() if count >= LEAST_TEXTS), key=lambda word: (-counts[word], word)
+    )
+    fitting = int(np.ceil(np.percentile(lengths, 95))) if lengths else 1
+    return {"step": "tokenise", "length": length or min(max(fitting, 1), 256), "vocabulary": known[:most]}
+
+
+def tokenise(samples: np.ndarray, step: Step) -> np.ndarray:
+    """Texts, (n,), to ids of their last words, (n, length) int32: `PAD` in front of a short one, `UNKNOWN`, words."""
+    if samples.ndim != 1 or samples.dtype.kind not in "OU":
+        raise ValueError(f"texts have shape {samples.shape} of {samples.dtype}; expected (n,) text")
+    known = {word: at for at, word in enumerate(step["vocabulary"], start=UNKNOWN + 1)}
+    made = np.full((len(samples), step["length"]), PAD, np.int32)
+    for row, text in enumerate(samples):
+        ids = [known.get(word, UNKNOWN) for word in words(str(text))[-step["length"] :]]
+        if ids:
+            made[row, -len(ids) :] = ids
+    return made
+
+
 STEPS: Dict[str, Callable[[np.ndarray, Step], np.ndarray]] = {
     "encode": encode,
     "standardise": standardise,
     "image": image,
     "fill": fill,
     "log_mel": log_mel,
+    "tokenise": tokenise,
 }
 
 __all__: List[str] = [
@@ -441,6 +493,7 @@ __all__: List[str] = [
     "fill",
     "fit_encode",
     "fit_standardise",
+    "fit_tokenise",
     "image",
     "invert_target",
     "log_mel",
@@ -449,5 +502,7 @@ __all__: List[str] = [
     "recode",
     "recoding",
     "standardise",
+    "tokenise",
     "windows",
+    "words",
 ]

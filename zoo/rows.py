@@ -407,6 +407,25 @@ def records(file: TextIO, path: Path, delimiter: str) -> Iterator[tuple[int, lis
             yield line, cells
 
 
+def text_records(file: TextIO, path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """As `records`, for tables of texts: between tabs a quote is a mark like any other, and a row is a line.
+
+    Raises:
+        DataError: As `records`.
+    """
+    if delimiter != "\t":
+        yield from records(file, path, delimiter)
+        return
+    line = 0
+    try:
+        for line, text in enumerate(file, 1):
+            cells = text.rstrip("\r\n").split("\t")
+            if any(cell.strip() for cell in cells):
+                yield line, cells
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}, near line {line + 1}: it is not UTF-8 text; save it as UTF-8") from error
+
+
 def short(names: Sequence[str]) -> str:
     """Names for an error line, the first eight of many."""
     listed = ", ".join(map(repr, names[:8]))

@@ -166,7 +166,7 @@ def _knob(parameter: inspect.Parameter, name: str) -> Hyperparameter:
 
 
 BUILDERS: Registry[Builder] = Registry("builder", entry_points="zoo.builders", hint="; see: zoo list --builders")
-for _name in ("mlp", "convnet", "lenet5", "resnet", "mobilenet", "dscnn", "conv1d", "recurrent"):
+for _name in ("mlp", "convnet", "lenet5", "resnet", "mobilenet", "dscnn", "conv1d", "recurrent", "text"):
     BUILDERS.add(_name, f"zoo.builders.{_name}:{_name}")
 
 

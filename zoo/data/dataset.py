@@ -106,8 +106,8 @@ class Raw:
 
     Attributes:
         samples: (n, height, width[, channels]) uint8 pixels, (n, columns) raw numbers as in `zoo.rows`, (n, steps,
-            channels) float32 of a series, NaN in front of a short one, or (n, length) int16 of sounds; a `np.memmap`
-            where they are too many for the memory.
+            channels) float32 of a series, NaN in front of a short one, (n, length) int16 of sounds, or (n,) text; a
+            `np.memmap` where they are too many for the memory.
         targets: (n,) integer classes for binary and multiclass, (n, labels) of 0 and 1, (n, targets) in target units.
         labels: Class, label or target names.
         columns: Names along the last axis of a table or a series.

@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 
 from zoo.cards import TASKS
 from zoo.errors import UsageError
-from zoo.hyperparameters import Hyperparameter, choice, flag, integer, knob_field, names, real, resolve, text
+from zoo.hyperparameters import Hyperparameter, choice, flag, integer, knob_field, names, real, resolve
+from zoo.hyperparameters import text as free
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,7 @@ class DataConfig:
     test: float = knob_field(
         real("test", 0.2, "fraction tested on, where the set has no test split of its own", low=0.01, high=0.5)
     )
-    test_data: str = knob_field(text("test_data", "a file or folder to test on, of the same form as the data"))
+    test_data: str = knob_field(free("test_data", "a file or folder to test on, of the same form as the data"))
     train_samples: int = knob_field(
         integer("train_samples", 0, "train on this many samples, drawn by class; 0 is all", low=0, high=10**9)
     )
@@ -34,13 +35,13 @@ class DataConfig:
     keep: str = knob_field(names("keep", "use these columns even if they look like a leak or an identifier"))
     missing_values: str = knob_field(names("missing_values", "cells that mean missing, besides empty, NA and null"))
     split: str = knob_field(
-        text("split", "random, time:COLUMN, group:COLUMN or column:COLUMN (of train, validation, test)", "random")
+        free("split", "random, time:COLUMN, group:COLUMN or column:COLUMN (of train, validation, test)", "random")
     )
     label_from: str = knob_field(
-        text("label_from", "labels of files: folder, column:NAME, a CSV of paths and labels, or a regular expression")
+        free("label_from", "labels of files: folder, column:NAME, a CSV of paths and labels, or a regular expression")
     )
     group_from: str = knob_field(
-        text("group_from", "groups of files that must not straddle splits: folder, column:NAME, CSV or expression")
+        free("group_from", "groups of files that must not straddle splits: folder, column:NAME, CSV or expression")
     )
     target_transform: str = knob_field(
         choice(
@@ -60,7 +61,14 @@ class DataConfig:
         integer("window", 0, "steps of a sample cut from recordings; 0 is a whole recording", low=0, high=4096)
     )
     hop: int = knob_field(integer("hop", 0, "steps between two windows; 0 is as many as a window", low=0, high=65536))
-    recording: str = knob_field(text("recording", "column of a long table that says which recording a step is of"))
+    recording: str = knob_field(free("recording", "column of a long table that says which recording a step is of"))
+    text: str = knob_field(free("text", "column of a table that holds texts; the words of each are learnt from"))
+    words: int = knob_field(
+        integer("words", 0, "words of a text that are looked at, its last; 0 is fitting", low=0, high=4096)
+    )
+    vocabulary: int = knob_field(
+        integer("vocabulary", 10_000, "words that are known, the most frequent", low=1, high=1_000_000)
+    )
     sample_rate: int = knob_field(
         integer(
             "sample_rate",
@@ -78,7 +86,7 @@ class DataConfig:
         real("frame_ms", 32.0, "milliseconds of a sound that a row is made from", low=1.0, high=1000.0)
     )
     hop_ms: float = knob_field(real("hop_ms", 20.0, "milliseconds between two rows of a sound", low=1.0, high=1000.0))
-    time: str = knob_field(text("time", "column with the time of a step: it must grow, recordings are cut at gaps"))
+    time: str = knob_field(free("time", "column with the time of a step: it must grow, recordings are cut at gaps"))
 
 
 DATA: tuple[Hyperparameter, ...] = tuple(entry.metadata["knob"] for entry in fields(DataConfig))
@@ -92,6 +100,8 @@ def given_options(config: DataConfig, names: Sequence[str]) -> list[str]:
     return [name for name in names if getattr(config, name) != getattr(plain, name)]
 
 
+TEXT_OPTIONS = ("text", "words", "vocabulary")
+"""Knobs that nothing but texts have."""
 AUDIO_OPTIONS = ("sample_rate", "seconds", "bands", "frame_ms", "hop_ms")
 """Knobs that nothing but sounds have."""
 SERIES_OPTIONS = ("window", "hop", "recording", "time")

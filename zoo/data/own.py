@@ -24,6 +24,7 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "images": IMAGE_SUFFIXES,
     "audio": sound.SUFFIXES,
     "series": (".csv", ".tsv", ".npy", ".ts"),
+    "text": (".txt",),
 }
 """What a folder can hold, by the endings of its files; of equal counts the first."""
 FOLDERS_LOOKED_AT, FILES_LOOKED_AT = 200, 2000
@@ -34,6 +35,7 @@ READERS: Mapping[str, str] = {
     "arrays": "zoo.data.arrays.reading:read_arrays",
     "series": "zoo.data.series.reading:read_series",
     "audio": "zoo.data.audio.reading:read_audio",
+    "text": "zoo.data.text.reading:read_text",
 }
 """Form to the function `(Request) -> Reading` that reads it."""
 
@@ -59,7 +61,7 @@ class Reading:
     """What a reader found.
 
     Attributes:
-        form: "images", "table", "arrays", "series" or "audio".
+        form: "images", "table", "arrays", "series", "audio" or "text".
         task: None where the target is not known.
         findings: Everything wrong or worth knowing; errors stop a training.
         facts: For `zoo data check`: rows, classes with counts, shapes, ranges, columns; plain JSON values.
@@ -128,10 +130,12 @@ def form_of(path: Path, config: DataConfig) -> str:
             return "images"
         if _lists(path, "zoo.data.audio.reading:SOUNDS"):
             return "audio"
+        if load_object("zoo.data.text.reading:is_text_table")(path, config):
+            return "text"
         series = given_options(config, SERIES_OPTIONS) or _lists(path, "zoo.data.series.reading:RECORDINGS")
         return "series" if series else "table"
     raise DataError(
-        f"{path} is of no known kind; expected a folder of images, sounds or recordings, a table "
+        f"{path} is of no known kind; expected a folder of images, sounds, recordings or texts, a table "
         f"({', '.join(TABLES)}), arrays (.npz) or a set of series (.ts)"
     )
 

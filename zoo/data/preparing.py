@@ -54,7 +54,7 @@ def prepare(
         splits["train"] = subset(
             splits["train"], config.train_samples, seed=_stream(seed, _SUBSET_STREAM), classes=classes
         )
-    steps = _fit_steps(raw, splits["train"], seed)
+    steps = _fit_steps(raw, splits["train"], seed, config)
     if raw.schema:
         splits, found = _learnt_values(raw, splits, steps[0])
         findings = (*findings, *found)
@@ -142,6 +142,10 @@ def _class_counts(raw: Raw, split: Split) -> dict[str, int]:
 def _input_spec(raw: Raw, steps: tuple[Mapping[str, Any], ...]) -> InputSpec:
     if raw.kind == "series":
         return InputSpec(shape=tuple(raw.samples.shape[1:]), kind="series", columns=raw.columns)
+    if raw.kind == "text":
+        (step,) = steps
+        known = len(step["vocabulary"]) + preprocessing.UNKNOWN + 1
+        return InputSpec(shape=(step["length"],), kind="text", dtype="int32", columns=raw.columns, vocabulary=known)
     if raw.kind == "audio":
         return InputSpec(shape=preprocessing.log_mel_shape(raw.steps[0]), kind="audio")
     if raw.kind != "image":
@@ -157,12 +161,16 @@ def _output_spec(raw: Raw) -> OutputSpec:
     return OutputSpec(task=raw.task, shape=(width,), labels=raw.labels)
 
 
-def _fit_steps(raw: Raw, train: Split, seed: int) -> tuple[Mapping[str, Any], ...]:
+def _fit_steps(raw: Raw, train: Split, seed: int, config: DataConfig) -> tuple[Mapping[str, Any], ...]:
     if raw.kind == "image":
         height, width, channels = (*raw.samples.shape[1:], 1)[:3]
         return ({"step": "image", "height": height, "width": width, "channels": channels},)
     if raw.kind == "series":
         return _series_steps(np.asarray(train.samples))
+    if raw.kind == "text":
+        return (
+            preprocessing.fit_tokenise(np.asarray(train.samples).tolist(), length=config.words, most=config.vocabulary),
+        )
     if raw.kind == "audio":
         chosen = np.sort(np.random.default_rng(seed).permutation(len(train))[:FIT_SOUNDS])
         features = preprocessing.apply(raw.steps, np.asarray(train.samples[chosen]))

@@ -18,6 +18,7 @@ from zoo.data.images.reading import IMAGES
 from zoo.data.options import DataConfig
 from zoo.data.own import form_of, load_path
 from zoo.data.series.reading import read_windows
+from zoo.data.text.reading import read_texts
 from zoo.errors import DataError, UsageError
 from zoo.hyperparameters import split_names
 from zoo.inference.contract import Contract
@@ -70,13 +71,16 @@ def measure_files(predictor: Predictor, path: Path, config: DataConfig, *, on_ev
     """
     form = form_of(path, config)
     form = "series" if form == "table" and predictor.contract.kind == "series" else form
-    kinds = {"images": "image", "table": "table", "series": "series", "audio": "audio"}
+    form = "text" if form == "table" and predictor.contract.kind == "text" else form
+    kinds = {"images": "image", "table": "table", "series": "series", "audio": "audio", "text": "text"}
     if kinds.get(form, predictor.contract.kind) != predictor.contract.kind:
-        what = {"table": "a table", "series": "recordings", "audio": "sounds"}.get(form, "images")
+        what = {"table": "a table", "series": "recordings", "audio": "sounds", "text": "texts"}.get(form, "images")
         raise DataError(f"{path} holds {what}; the model takes {predictor.contract.kind} samples")
     if form in FILES:
         return _measure_each(predictor, path, config, on_event, FILES[form])
-    measure = {"table": _measure_table, "arrays": _measure_arrays, "series": _measure_series}[form]
+    measure = {"table": _measure_table, "arrays": _measure_arrays, "series": _measure_series, "text": _measure_text}[
+        form
+    ]
     return measure(predictor, path, config, on_event)
 
 
@@ -313,6 +317,21 @@ def _measure_series(predictor: Predictor, path: Path, config: DataConfig, on_eve
         problems.setdefault(cause, []).append(names[at])
     _refuse(problems, path)
     return Measured(targets, predictor.predict(samples))
+
+
+def _measure_text(predictor: Predictor, path: Path, config: DataConfig, on_event: OnEvent | None) -> Measured:
+    """Every text of a table or a folder."""
+    del on_event
+    contract = predictor.contract
+    if contract.columns and not config.text and path.is_file():
+        config = replace(config, text=contract.columns[0])
+    texts, answers, names = read_texts(path, config)
+    targets, wrong = read_targets([(answer,) for answer in answers], contract)
+    problems: dict[str, list[str]] = {}
+    for at, cause in wrong.items():
+        problems.setdefault(cause, []).append(names[at])
+    _refuse(problems, path)
+    return Measured(targets, predictor.predict(np.array(texts, object)))
 
 
 def translate(

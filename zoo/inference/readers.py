@@ -25,6 +25,7 @@ from zoo.inputs import (
     Chunk,
     array_chunks,
     is_series,
+    is_text,
     listening,
     open_array,
     open_table,
@@ -33,6 +34,8 @@ from zoo.inputs import (
     sound_chunk,
     table_chunks,
     table_suffixes,
+    text_chunk,
+    texts_chunks,
 )
 from zoo.registry import suggest
 from zoo.rows import TableReader
@@ -60,7 +63,7 @@ class Item:
 
     Attributes:
         name: What its answers are called.
-        form: "image", "table", "recording", "sound" or "array".
+        form: "image", "table", "recording", "sound", "text", "texts" (a table of them) or "array".
     """
 
     name: str
@@ -119,7 +122,11 @@ class Inputs:
                 yield from _images([item for _, item in group], self._contract)
                 continue
             for at, item in group:
-                if form == "array":
+                if form == "text":
+                    yield text_chunk(str(item.path), self._described, item.name)
+                elif form == "texts":
+                    yield from texts_chunks(item.path, self._described, self._keep)
+                elif form == "array":
                     yield from array_chunks(item.path, self._described)
                 elif form == "sound":
                     yield sound_chunk(item.name, item.path, self._described)
@@ -138,7 +145,7 @@ class Inputs:
             if new:
                 tell(f"{item.path}: columns not used: {', '.join(new)}")
             return
-        if self._keep:
+        if self._keep and item.form != "texts":
             raise UsageError(f"--keep copies columns of a table, {item.path} is none; leave it out")
         if item.form == "sound" and not listening(self._described):
             raise DataError(
@@ -150,9 +157,9 @@ class Inputs:
 
     def _count(self, item: Item) -> int | None:
         """Samples of a file; None where only reading it would tell."""
-        if item.form in ("table", "recording"):
+        if item.form in ("table", "recording", "texts"):
             return None
-        if item.form in ("image", "sound"):
+        if item.form in ("image", "sound", "text"):
             return 1
         array, single = open_array(item.path, self._described)
         whole = single or array.shape[1:] == self._contract.shape or self._contract.kind != "series"
@@ -173,6 +180,8 @@ def _items(path: Path, described: dict[str, Any], alone: bool, tell: Callable[[s
             Item(str(file.relative_to(path) if alone else file), file, form)
             for form, file in _files_of(path, described, tell)
         ]
+    if is_text(described) and not path.suffix and not path.is_file():
+        return [Item(str(path), path, "text")]
     if not path.is_file():
         raise DataError(f"input {path} does not exist; {KNOWN}")
     suffix = path.suffix.lower()
@@ -185,12 +194,16 @@ def _items(path: Path, described: dict[str, Any], alone: bool, tell: Callable[[s
 
 def _forms(described: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """What tables are to a model: rows of samples, or the steps of a recording."""
+    if is_text(described):
+        return {"texts": TABLE_SUFFIXES[:2], "text": (".txt", ".text", ".md")}
     tables = {"recording": TABLE_SUFFIXES} if is_series(described) else {"table": table_suffixes(described)}
     return {**tables, "sound": sound.SUFFIXES}
 
 
 def _files_of(folder: Path, described: dict[str, Any], tell: Callable[[str], None]) -> list[tuple[str, Path]]:
     """The samples of a folder and what each is: recordings and arrays for a series, else images."""
+    if is_text(described):
+        return [("text", file) for file in sample_files(folder, (".txt",), "text", tell)]
     if listening(described):
         return [("sound", file) for file in sample_files(folder, sound.SUFFIXES, "sound", tell)]
     if not is_series(described):

@@ -36,7 +36,7 @@ def read_augment(given: str, kind: str, task: str) -> tuple[str, ...]:
         UsageError: An unknown name, or one that does not fit.
     """
     names = [name.strip() for name in given.replace(",", "+").split("+") if name.strip() not in ("", NONE)]
-    known = [*VARIATIONS.get(kind, {}), MIXUP]
+    known = [*VARIATIONS.get(kind, {}), *(() if kind == "text" else (MIXUP,))]
     for name in names:
         if name not in known:
             raise UsageError(f"augment = {name!r} is nothing that {kind} data have{suggest(name, known)}")

@@ -36,7 +36,7 @@ def baselines(dataset: Dataset, *, seed: int) -> dict[str, dict[str, float]]:
     from threadpoolctl import threadpool_limits
 
     task = dataset.output.task
-    columns = int(np.prod(dataset.input.shape))
+    columns = dataset.input.vocabulary or int(np.prod(dataset.input.shape))
     outputs = dataset.output.shape[-1]
     chosen = _subset(len(dataset.train), columns, seed, MAX_VALUES)
     targets, truth = dataset.train.targets, dataset.test.targets
@@ -63,7 +63,17 @@ def baselines(dataset: Dataset, *, seed: int) -> dict[str, dict[str, float]]:
 def _rows(dataset: Dataset, split: Split) -> np.ndarray:
     """A split as (n, columns) float32, the input's one scale applied."""
     inputs = dataset.inputs(split)
+    if dataset.input.vocabulary:
+        return _bags(inputs, dataset.input.vocabulary)
     return (inputs.reshape(len(inputs), -1) * dataset.input.scale + dataset.input.offset).astype(np.float32)
+
+
+def _bags(ids: np.ndarray, vocabulary: int) -> np.ndarray:
+    """(n, words) ids as (n, vocabulary) float32: 1 for each word that a text holds, texts of length 1."""
+    bags = np.zeros((len(ids), vocabulary), np.float32)
+    np.put_along_axis(bags, ids.astype(np.int64), 1.0, axis=1)
+    bags[:, 0] = 0.0
+    return np.asarray(bags / np.maximum(np.linalg.norm(bags, axis=1, keepdims=True), 1.0))
 
 
 def _parts(dataset: Dataset, split: Split, columns: int) -> Iterator[np.ndarray]:

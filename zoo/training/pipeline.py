@@ -87,7 +87,8 @@ def batches(
 
     def gather(indices: Any, seed: Any) -> Any:
         parts = (read(indices), *(tf.gather(column, indices) for column in columns))
-        batch = tuple(tf.cast(part, tf.float32) for part in parts)
+        whole = parts[0].dtype == tf.int32  # ids of words
+        batch = (parts[0] if whole else tf.cast(parts[0], tf.float32), *(tf.cast(p, tf.float32) for p in parts[1:]))
         return augmentation(seed, *batch) if augmentation else batch
 
     dataset = tf.data.Dataset.from_tensors(0).map(permuted).flat_map(slices)

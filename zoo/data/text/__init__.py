@@ -1,0 +1,1 @@
+"""A user's own texts: rows of a table or files, with a class each."""
