@@ -274,7 +274,7 @@ def texts_chunks(path: str | Path, contract: Mapping[str, Any], keep: Sequence[s
     """The texts of a table; raises DataError where it cannot be read or lacks the column."""
     with rows.open_text(Path(path)) as file:
         names = list(contract["input"].get("columns") or ())
-        delimiter = rows.sniff(rows.first_lines(file, Path(path)), names)
+        delimiter = rows.sniff_texts(rows.first_lines(file, Path(path)), names)
         file.seek(0)
         records = rows.text_records(file, Path(path), delimiter)
         line, first = next(records, (0, []))

@@ -407,6 +407,12 @@ def records(file: TextIO, path: Path, delimiter: str) -> Iterator[tuple[int, lis
             yield line, cells
 
 
+def sniff_texts(lines: Sequence[str], names: Collection[str] = ()) -> str:
+    """As `sniff`, for tables of texts, whose cells have blanks in them."""
+    found = sniff(lines, names)
+    return "," if found == " " else found
+
+
 def text_records(file: TextIO, path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """As `records`, for tables of texts: between tabs a quote is a mark like any other, and a row is a line.
 

@@ -6,7 +6,7 @@ from zoo.builders import BUILDERS, get_builder
 from zoo.cards import InputSpec, OutputSpec
 from zoo.errors import ModelError, UsageError
 
-SHAPES = {"table": (5,), "series": (12, 3), "image": (16, 16, 1), "audio": (20, 8)}
+SHAPES = {"table": (5,), "series": (12, 3), "image": (16, 16, 1), "audio": (20, 8), "text": (12,)}
 OUTPUTS = {
     "binary": OutputSpec(task="binary", shape=(1,)),
     "multiclass": OutputSpec(task="multiclass", shape=(4,)),
@@ -22,6 +22,8 @@ CASES = [
 
 
 def inputs_of(kind):
+    if kind == "text":
+        return InputSpec(shape=SHAPES[kind], kind=kind, dtype="int32", vocabulary=30)
     return InputSpec(shape=SHAPES[kind], kind=kind, scale=1 / 255 if kind == "image" else 1.0)
 
 
@@ -68,17 +70,23 @@ def count(model, kind):
         ("conv1d", {"blocks": 2, "pool": 1}, "Conv1D", 2),
         ("conv1d", {"dilated": True, "blocks": 2, "growth": 1.0}, "Add", 2),
         ("conv1d", {"head": "max"}, "GlobalMaxPooling1D", 1),
+        ("text", {"encoder": "lstm"}, "LSTM", 1),
+        ("text", {"encoder": "mean"}, "GlobalAveragePooling1D", 1),
+        ("text", {"encoder": "gru", "bidirectional": True}, "Bidirectional", 1),
+        ("text", {"word_dropout": 0.0}, "SpatialDropout1D", 0),
     ],
 )
 def test_a_hyperparameter_changes_the_model(name, hyperparameters, layer, number):
-    assert count(zoo.build(name, input_shape=(16, 16, 1), num_classes=4, **hyperparameters), layer) == number
+    inputs = InputSpec(shape=SHAPES["image"], kind="image", scale=1 / 255) if name != "text" else inputs_of("text")
+    assert count(zoo.build(name, inputs=inputs, num_classes=4, **hyperparameters), layer) == number
 
 
 @pytest.mark.parametrize("name", BUILDERS.names())
 def test_l1_and_l2_put_a_penalty_on_the_weights(name):
-    model = zoo.build(name, input_shape=(16, 16, 1), num_classes=4, l1=0.01, l2=0.1)
+    inputs = inputs_of(BUILDERS.get(name).card.kinds[0])
+    model = zoo.build(name, inputs=inputs, num_classes=4, l1=0.01, l2=0.1)
     assert sum(float(loss) for loss in model.losses) > 0
-    assert not zoo.build(name, input_shape=(16, 16, 1), num_classes=4).losses
+    assert not zoo.build(name, inputs=inputs, num_classes=4).losses
 
 
 def test_pixels_are_scaled_in_float32_also_under_bfloat16():

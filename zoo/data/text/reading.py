@@ -228,7 +228,7 @@ def _records(path: Path, count: int | None = None) -> tuple[tuple[str, ...], lis
         DataError: It cannot be read, or a row has more or fewer cells.
     """
     with rows.open_text(path) as file:
-        delimiter = rows.sniff(rows.first_lines(file, path))
+        delimiter = rows.sniff_texts(rows.first_lines(file, path))
         file.seek(0)
         records = list(islice(rows.text_records(file, path, delimiter), count))
     if not records:
