@@ -163,8 +163,8 @@ def test_a_network_learns_the_words_that_matter(tmp_path, encoder):
     others = tmp_path / "others.csv"
     others.write_text("review,label\na lovely fine day,good\nso awful and dull,bad\n")
     assert evaluate(run.path, data=str(others)).samples == 2
+    others.write_text("review,label\na lovely fine day,great\nso awful and dull,bad\n")
     with pytest.raises(DataError, match="unknown to the model"):
-        others.write_text("review,label\na lovely fine day,great\nso awful and dull,bad\n")
         evaluate(run.path, data=str(others))
 
 
