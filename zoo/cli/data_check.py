@@ -37,8 +37,9 @@ CELL = 44
 def check(path: str, sets: tuple[str, ...], seed: int, write: Path | None, as_json: bool, **options: Any) -> None:
     """Say what data are, what is in them, what is wrong with them and what can be trained on them.
 
-    PATH is a folder of images, a table (.csv, .tsv), arrays (.npz), a data.toml or a set's name. The checks are those
-    of a training; exits 3 where one of them would stop it.
+    PATH is a folder of images, sounds, recordings or texts, a table (.csv, .tsv), a set of series (.ts), arrays
+    (.npz), a data.toml or a set's name. The checks are those of a training; exits 3 where one of them would stop
+    it.
 
     \b
     Example:

@@ -45,11 +45,12 @@ def command(
 ) -> None:
     """Predict with ARTIFACT: a run, a .keras or .h5 file, a SavedModel, a .tflite file or a bundle.
 
-    INPUT is an image file or a folder of them, a table whose columns match by name, or a .npy array of one sample or a
-    batch. Answers come in the order of the inputs: label and probability (of two classes also the second one's
-    probability, to rank by), a probability for each label, or values in the target's units. Without --keep, the column
-    "input" says where each came from: a file, or FILE:ROW, rows counted from 1 without the header. Errors name the line
-    of the file instead.
+    INPUT is an image, a WAV file, a recording (a table with a row for each step), a text file or a sentence, a
+    folder of such files, a table whose columns match by name, or a .npy array of one sample or a batch. Answers
+    come in the order of the inputs: label and probability (of two classes also the second one's probability, to
+    rank by), a probability for each label, or values in the target's units. Without --keep, the column "input" says
+    where each came from: a file, or FILE:ROW, rows counted from 1 without the header. Errors name the line of the
+    file instead.
 
     Missing cells and categories that training did not see have their trained default, and are counted. A row with too
     few cells, text where a number belongs, a number too large for the model, an unreadable date or a damaged image
@@ -58,6 +59,7 @@ def command(
     \b
     Example:
       zoo predict mnist-cnn digit.png
+      zoo predict text-sms "You have won a prize"
       zoo predict runs/mnist-cnn/*/export/tflite-int8 photos/ --top 3
       zoo predict mlp-houses new.csv --out predictions.csv --keep id,date --on-bad-row skip
     """
