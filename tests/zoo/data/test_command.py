@@ -20,7 +20,8 @@ def test_list_names_every_set(capsys, home):
     code, out, _ = run(capsys, "list", "--json")
     cards = {card["name"]: card for card in json.loads(out)}
     assert code == 0
-    assert set(cards) == {"mnist", "fashion_mnist", "digits", "iris", "wine", "breast-cancer", "diabetes"}
+    known = {"mnist", "fashion_mnist", "digits", "iris", "wine", "breast-cancer", "diabetes"}
+    assert set(cards) == known | {"wisdm51_watch", "magic_wand", "basic_motions", "japanese_vowels"}
     assert cards["mnist"]["path"] is None
     assert cards["iris"]["embedded"]
 

@@ -4,7 +4,7 @@ import pytest
 from tests.zoo.data.pictures import folder, save
 from zoo.data import load
 from zoo.data.options import data_config
-from zoo.data.own import load_path, read_path
+from zoo.data.own import form_of, load_path, read_path
 from zoo.errors import DataError, UsageError
 
 
@@ -43,13 +43,11 @@ def test_a_list_of_paths_and_labels_is_read_as_images(tmp_path):
 
 
 def test_a_table_that_only_mentions_images_is_a_table(tmp_path):
-    from zoo.data.images.reading import is_image_list
-
     path = tmp_path / "t.csv"
     path.write_text("file,width\na.png,3\nb.png,4\n")
-    assert not is_image_list(path, data_config())
+    assert form_of(path, data_config()) == "table"
     (tmp_path / "wide.csv").write_bytes("file,x\n".encode("utf-16"))
-    assert not is_image_list(tmp_path / "wide.csv", data_config())
+    assert form_of(tmp_path / "wide.csv", data_config()) == "table"
 
 
 def test_a_list_may_have_no_header_and_backslashes(tmp_path):
