@@ -255,18 +255,27 @@ def sound_chunk(name: str, path: str | Path, contract: Mapping[str, Any]) -> Chu
         return Chunk([name], np.zeros((1, *contract["input"]["shape"]), np.float32), {0: str(error)})
 
 
+def is_sentence(given: str) -> bool:
+    """Whether what was given is a text itself, and not the name of a file."""
+    try:
+        exists = Path(given).exists()
+    except OSError:  # it is longer than a path can be
+        exists = False
+    return not exists and (any(map(str.isspace, given)) or not Path(given).suffix)
+
+
 def text_chunk(given: str, contract: Mapping[str, Any], name: str = "") -> Chunk:
-    """The text of a file, or what was given where there is no such file; an empty one is a problem.
+    """The text of a file, or what was given where that is a sentence; an empty one is a problem.
 
     Raises:
-        DataError: A file that is no text.
+        DataError: A file that is missing, or no text.
     """
     text = given
-    if Path(given).is_file():
+    if not is_sentence(given):
         try:
             text = Path(given).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{given} is not UTF-8 text: {one_line(error)}; save it as UTF-8") from error
+            raise DataError(f"{given} cannot be read as UTF-8 text: {one_line(error)}") from error
     return _texts([name or given], [text], contract)
 
 

@@ -24,6 +24,7 @@ from zoo.inputs import (
     TABLE_SUFFIXES,
     Chunk,
     array_chunks,
+    is_sentence,
     is_series,
     is_text,
     listening,
@@ -102,7 +103,7 @@ class Inputs:
         self._contract, self._described, self._keep = contract, contract.describe(), tuple(keep)
         tell = on_event or (lambda _: None)
         alone = len(paths) == 1
-        self.items = [item for path in paths for item in _items(Path(path), self._described, alone, tell)]
+        self.items = [item for path in paths for item in _items_of(path, self._described, alone, tell)]
         self.extra: list[str] = []
         self._tables: dict[int, TableReader] = {}
         for at, item in enumerate(self.items):
@@ -174,14 +175,19 @@ def _check_kept(reader: TableReader, keep: Sequence[str]) -> None:
             raise DataError(f"{reader.path} has column {name!r} more than once; rename one to keep it")
 
 
+def _items_of(given: str | Path, described: dict[str, Any], alone: bool, tell: Callable[[str], None]) -> list[Item]:
+    """What was given as items: a sentence is one, and no path."""
+    if is_text(described) and is_sentence(str(given)):
+        return [Item(str(given), Path(given), "text")]
+    return _items(Path(given), described, alone, tell)
+
+
 def _items(path: Path, described: dict[str, Any], alone: bool, tell: Callable[[str], None]) -> list[Item]:
     if path.is_dir():
         return [
             Item(str(file.relative_to(path) if alone else file), file, form)
             for form, file in _files_of(path, described, tell)
         ]
-    if is_text(described) and not path.suffix and not path.is_file():
-        return [Item(str(path), path, "text")]
     if not path.is_file():
         raise DataError(f"input {path} does not exist; {KNOWN}")
     suffix = path.suffix.lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -39,7 +40,12 @@ FOREIGN = (
 """Options that texts do not have."""
 LOOKED_AT = 100
 LEAST_WORDS = 3.0
-"""Words of a cell, on average, above which a column of two is taken for texts."""
+"""Words of letters in a cell, on average, above which a column of two is taken for texts; a date has one at most."""
+MOST_CLASSES = 0.5
+"""Distinct cells of the other column, over all, above which it holds no classes."""
+
+
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
 
 
 @dataclass(frozen=True)
@@ -255,9 +261,10 @@ def _text_column(table: Sequence[Sequence[str]]) -> int | None:
     """Of two columns the one with texts in it; None where there is none, or where nobody can tell."""
     if not table or len(table[0]) != 2:
         return None
-    words = [float(np.mean([len(row[at].split()) for row in table])) for at in (0, 1)]
+    words = [float(np.mean([len(_LETTERS.findall(row[at])) for row in table])) for at in (0, 1)]
     best = int(np.argmax(words))
-    return best if words[best] >= LEAST_WORDS > words[1 - best] else None
+    classes = len({row[1 - best].strip() for row in table}) <= max(2, MOST_CLASSES * len(table))
+    return best if classes and words[best] >= LEAST_WORDS > words[1 - best] else None
 
 
 def _named(name: str, names: Sequence[str], option: str, path: Path) -> int:

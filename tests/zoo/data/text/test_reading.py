@@ -6,6 +6,8 @@ import pytest
 import zoo
 from zoo.data import load
 from zoo.data.checking import check_data
+from zoo.data.options import data_config
+from zoo.data.own import form_of
 from zoo.errors import DataError, UsageError
 from zoo.inference import evaluate
 from zoo.inference.contract import from_mapping
@@ -193,6 +195,25 @@ def test_a_sentence_a_file_and_a_table_are_inputs(tmp_path):
     assert [row[0] for row in chunks[0].kept] == ["7", "8"]
     assert chunks[0].lines == [2, 3]
     assert chunks[0].unseen == {"words": 1}
+
+
+def test_a_long_sentence_with_dots_is_one_and_a_missing_file_is_named():
+    text = "A fine film. Truly. " * 300
+    assert read(text)[1] == [[UNKNOWN, UNKNOWN, UNKNOWN]]
+    with pytest.raises(DataError, match=r"reviws\.txt"):
+        read("reviws.txt")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [f"{day} January 2024 at noon,{day * 1.5}" for day in range(1, 29)],
+        [f"a house with number {at} rooms and a view,{at * 1000 + 7}" for at in range(40)],
+    ],
+)
+def test_dates_and_amounts_are_no_texts_with_classes(tmp_path, rows):
+    (tmp_path / "t.csv").write_text("\n".join(["what,value", *rows]))
+    assert form_of(tmp_path / "t.csv", data_config()) == "table"
 
 
 def test_a_table_of_texts_alone_needs_no_header(tmp_path):
