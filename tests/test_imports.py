@@ -31,3 +31,17 @@ def test_the_names_of_the_notebook_api_are_there():
     for name in zoo.__all__:
         assert getattr(zoo, name) is not None
     assert zoo.export.to_tflite is not None
+
+
+def test_no_name_that_a_package_gives_is_one_of_its_modules():
+    """Importing such a module would put it in the place of the function."""
+    for package in (zoo, zoo.tuning, zoo.export):
+        modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+        assert not modules & set(package.__all__), package.__name__
+
+
+def test_a_search_can_be_called_again_after_its_module_was_imported():
+    import tuning.launching
+
+    assert zoo.tuning.tune is tuning.launching.tune
+    assert zoo.tuning.tune is tuning.launching.tune

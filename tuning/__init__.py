@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tuning.hypermodels import hypermodel as hypermodel
+    from tuning.launching import tune as tune
     from tuning.own.search import search as search
     from tuning.result import Search as Search
     from tuning.trial import Trial as Trial
-    from tuning.tune import tune as tune
 
 _HOMES = {
     "Search": "tuning.result",
     "Trial": "tuning.trial",
     "hypermodel": "tuning.hypermodels",
     "search": "tuning.own.search",
-    "tune": "tuning.tune",
+    "tune": "tuning.launching",
 }
 
 __all__ = ["Search", "Trial", "hypermodel", "search", "tune"]

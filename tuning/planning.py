@@ -46,7 +46,7 @@ class Ready:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a user asks for; None where nothing was said. See `tuning.tune.tune`."""
+    """What a user asks for; None where nothing was said. See `tuning.launching.tune`."""
 
     names: str | Sequence[str]
     data: str | None = None

@@ -89,7 +89,7 @@ def test_every_file_of_a_tflite_bundle_is_reproducible(
         assert names == [
             "SHA256SUMS", "answers.py", "bundle.json", "edges.py", "golden.npz", "inputs.py", "interpreters.py",
             "labels.txt", "micro_runtime.py", "model.tflite", "predict.py", "preprocessing.py", "rows.py", "runner.py",
-            "streaming.py", "tflite_file.py",
+            "sound.py", "streaming.py", "tflite_file.py",
         ]  # fmt: skip
         for name in names:
             assert (first.path / name).read_bytes() == (second.path / name).read_bytes(), name

@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from tuning.books import Books
+from tuning.launching import tune
 from tuning.plan import Plan
 from tuning.roles import TrialEnded
 from tuning.trial import Trial
-from tuning.tune import tune
 from zoo.cli.tune import command
 from zoo.errors import DataError, DivergedError, GateError, InterruptedRunError, LockedError, UsageError
 from zoo.runs import Run, locked, read_json
@@ -24,10 +24,13 @@ from zoo.runs import Run, locked, read_json
 SPACE = ("units=4,8,16", "learning_rate=1e-3:1e-1:log", "l2")
 
 
+PAGES = ("tuning.conducting.write_page", "tuning.launching.write_page", "zoo.training.session.write_report")
+
+
 @pytest.fixture(autouse=True)
 def without_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages and reports take most of a tiny search's time, and have tests of their own."""
-    for place in ("tuning.conducting.write_page", "tuning.tune.write_page", "zoo.training.session.write_report"):
+    for place in PAGES:
         monkeypatch.setattr(place, lambda *_: None)
 
 
@@ -38,7 +41,7 @@ def searched(out: Path, **changes: Any) -> Any:
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with pytest.MonkeyPatch.context() as patch:
-        for place in ("tuning.conducting.write_page", "tuning.tune.write_page", "zoo.training.session.write_report"):
+        for place in PAGES:
             patch.setattr(place, lambda *_: None)
         return searched(tmp_path_factory.mktemp("all runs"))
 

@@ -106,7 +106,7 @@ def command(names: str | None, sets: tuple[str, ...], as_json: bool, **options: 
         raise UsageError("give a recipe, several with commas, a TOML file or a builder, or else --resume DIR")
     knobs = overrides(given, sets)
     with SearchDisplay() as display:
-        from tuning.tune import tune
+        from tuning.launching import tune
 
         found = tune(names, on_event=display.show, on_begin=display.begin, **search, **knobs)
     if found is None:  # a worker: the chief tells the result

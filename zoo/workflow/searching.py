@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tuning.books import SEARCH, Books
+from tuning.launching import search_name, tune
 from tuning.plan import Plan
 from tuning.planning import Asked, prepare
 from tuning.roles import TrialEnded
 from tuning.trial import outcome_line
-from tuning.tune import search_name, tune
 from zoo.errors import DataError, UsageError, ZooError
 from zoo.runs import Run
 from zoo.training.events import Event, Listener, Message
@@ -27,14 +27,14 @@ def tuned(path: Path, options: Mapping[str, Any], *, root: Path, force: bool, li
 
     Args:
         path: The TOML file.
-        options: Of its table `[tune]`, those of `tuning.tune.tune`.
+        options: Of its table `[tune]`, those of `tuning.launching.tune`.
         root: Folder of all runs.
         force: Searches anew.
         listener: Told what happens.
 
     Raises:
         UsageError: An option that is not allowed.
-        DivergedError, GateError, InterruptedRunError: As for `tuning.tune.tune`.
+        DivergedError, GateError, InterruptedRunError: As for `tuning.launching.tune`.
     """
     wanted = {key: value for key, value in options.items() if key != "workers"}
     try:

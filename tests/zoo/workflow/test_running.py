@@ -269,7 +269,7 @@ formats = ["tflite-float32"]
 
 def test_a_file_with_a_search_exports_its_winner_and_does_not_search_twice(tmp_path, monkeypatch):
     monkeypatch.setattr("tuning.conducting.write_page", lambda *_: None)
-    monkeypatch.setattr("tuning.tune.write_page", lambda *_: None)
+    monkeypatch.setattr("tuning.launching.write_page", lambda *_: None)
     write_points(tmp_path)
     write_recipe(tmp_path, more=TUNE)
     first = run(tmp_path / "points.toml", out=tmp_path / "runs")
