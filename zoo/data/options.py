@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from zoo.cards import TASKS
@@ -100,12 +100,12 @@ def given_options(config: DataConfig, names: Sequence[str]) -> list[str]:
     return [name for name in names if getattr(config, name) != getattr(plain, name)]
 
 
-TEXT_OPTIONS = ("text", "words", "vocabulary")
-"""Knobs that nothing but texts have."""
-AUDIO_OPTIONS = ("sample_rate", "seconds", "bands", "frame_ms", "hop_ms")
-"""Knobs that nothing but sounds have."""
-SERIES_OPTIONS = ("window", "hop", "recording", "time")
-"""Knobs that nothing but series have."""
+OPTIONS_OF: Mapping[str, tuple[str, ...]] = {
+    "series": ("window", "hop", "recording", "time"),
+    "audio": ("sample_rate", "seconds", "bands", "frame_ms", "hop_ms"),
+    "text": ("text", "words", "vocabulary"),
+}
+"""Form of data to the knobs that no other form has."""
 
 
 def data_config(**given: object) -> DataConfig:

@@ -12,10 +12,10 @@ from zoo import sound
 from zoo.cards import Kind, Task
 from zoo.data.dataset import Raw
 from zoo.data.findings import Finding, refuse
-from zoo.data.options import SERIES_OPTIONS, DataConfig, given_options
+from zoo.data.options import OPTIONS_OF, DataConfig, given_options
 from zoo.data.references import resolve_reference
 from zoo.data.schema import Schema, read_schema
-from zoo.errors import DataError
+from zoo.errors import DataError, UsageError
 from zoo.inputs import IMAGE_SUFFIXES
 from zoo.registry import load_object
 
@@ -96,8 +96,18 @@ def read_path(path: str | Path, config: DataConfig, *, on_event: OnEvent | None 
     if not schema.path.exists():
         raise DataError(f"{schema.path}, named by {given}, does not exist; correct its path")
     request = Request(path=schema.path, config=config, schema=schema, on_event=on_event or (lambda _: None))
-    reading: Reading = load_object(READERS[form_of(schema.path, config)])(request)
+    form = form_of(schema.path, config)
+    _check_options(config, form, schema.path)
+    reading: Reading = load_object(READERS[form])(request)
     return reading
+
+
+def _check_options(config: DataConfig, form: str, path: Path) -> None:
+    """Raises UsageError for options of another form, which would be passed over."""
+    for other, names in OPTIONS_OF.items():
+        given = given_options(config, names) if other != form else []
+        if given:
+            raise UsageError(f"{', '.join(given)}: of {other}, and {path} is read as {form}; leave it out")
 
 
 def load_path(path: str | Path, config: DataConfig, *, on_event: OnEvent | None = None) -> Raw:
@@ -130,9 +140,9 @@ def form_of(path: Path, config: DataConfig) -> str:
             return "images"
         if _lists(path, "zoo.data.audio.reading:SOUNDS"):
             return "audio"
-        if load_object("zoo.data.text.reading:is_text_table")(path, config):
+        if load_object("zoo.data.text.sheet:is_text_table")(path, config):
             return "text"
-        series = given_options(config, SERIES_OPTIONS) or _lists(path, "zoo.data.series.reading:RECORDINGS")
+        series = given_options(config, OPTIONS_OF["series"]) or _lists(path, "zoo.data.series.finding:RECORDINGS")
         return "series" if series else "table"
     raise DataError(
         f"{path} is of no known kind; expected a folder of images, sounds, recordings or texts, a table "

@@ -19,14 +19,14 @@ from zoo.data.files.collecting import class_rows, collect, identity, is_later, s
 from zoo.data.files.labelling import Labelled, label
 from zoo.data.files.listing import FileKind, Listing, counted
 from zoo.data.findings import Finding, errors
-from zoo.data.options import SERIES_OPTIONS, DataConfig, given_options
+from zoo.data.options import DataConfig, given_options
 from zoo.data.own import Reading, Request
 from zoo.data.references import resolve_indices
 from zoo.errors import DataError, UsageError
 from zoo.settings import cpu_count
 
 SOUNDS = FileKind("sound", sound.SUFFIXES)
-FOREIGN = ("columns", "drop", "keep", "target_transform", "image_size", "image_channels", *SERIES_OPTIONS)
+FOREIGN = ("columns", "drop", "keep", "target_transform", "image_size", "image_channels")
 """Options that sounds do not have."""
 LONGER = 1.5
 """Without `seconds`, sounds are cut where they are longer than this times the median."""

@@ -120,7 +120,7 @@ def test_a_list_of_sounds_is_followed(tmp_path):
     ("options", "error", "text"),
     [
         ({"image_size": 8}, UsageError, "image_size: no option of sounds"),
-        ({"window": 20}, UsageError, "window: no option of sounds"),
+        ({"window": 20}, UsageError, "window: of series, and .* is read as audio"),
         ({"frame_ms": 900}, DataError, "frame_ms = 900 is longer"),
     ],
 )

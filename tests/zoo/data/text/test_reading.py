@@ -128,7 +128,7 @@ def test_empty_texts_and_missing_classes_are_left_out_and_said(tmp_path):
     [
         ({"text": "revue"}, DataError, "no column 'revue'.*did you mean review"),
         ({"image_size": 9}, UsageError, "image_size: no option of texts"),
-        ({"window": 9}, UsageError, "window: no option of texts"),
+        ({"window": 9}, UsageError, "window: of series, and .* is read as text"),
         ({"split": "time:label"}, UsageError, "expected random, column:COL or group:COL"),
         ({"target": "label,review"}, UsageError, "one class each"),
     ],
