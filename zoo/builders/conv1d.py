@@ -9,27 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.builders.blocks import answer, as_sequence, drop, normalise, onecycle, penalty, scaled_input
+from zoo.builders.blocks import answer, as_sequence, drop, for_series, normalise, penalty, scaled_input
 from zoo.builders.builder import declare
 from zoo.cards import InputSpec, OutputSpec
 from zoo.errors import ModelError
 from zoo.hyperparameters import ACTIVATION, DROPOUT, L1, L2, choice, flag, integer, real
 
 HEADS = ("average", "max", "flatten")
-
-
-def recommend(inputs: InputSpec, outputs: OutputSpec, samples: int) -> dict[str, object]:
-    """Knobs for a series nobody has tried before: about 800 steps by a one-cycle schedule; none for images.
-
-    Args:
-        inputs: Of any kind.
-        outputs: Not looked at.
-        samples: Of the training split.
-    """
-    del outputs
-    if inputs.kind == "image":
-        return {}
-    return {"dropout": 0.2, **onecycle(samples, steps=800, learning_rate=0.005)}
 
 
 @declare(
@@ -52,7 +38,7 @@ def recommend(inputs: InputSpec, outputs: OutputSpec, samples: int) -> dict[str,
     ),
     paper="Wang, Yan, Oates: arXiv:1611.06455; Bai, Kolter, Koltun: arXiv:1803.01271",
     year=2016,
-    recommend=recommend,
+    recommend=for_series(steps=800, learning_rate=0.005),
 )
 def conv1d(
     inputs: InputSpec,

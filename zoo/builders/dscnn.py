@@ -8,24 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.builders.blocks import answer, as_picture, drop, normalise, onecycle, penalty, scaled_input
+from zoo.builders.blocks import answer, as_picture, drop, for_series, normalise, penalty, scaled_input
 from zoo.builders.builder import declare
 from zoo.cards import InputSpec, OutputSpec
 from zoo.hyperparameters import DROPOUT, L1, L2, integer
-
-
-def recommend(inputs: InputSpec, outputs: OutputSpec, samples: int) -> dict[str, object]:
-    """Knobs for a series nobody has tried before: about 1,000 steps by a one-cycle schedule; none for images.
-
-    Args:
-        inputs: Of any kind.
-        outputs: Not looked at.
-        samples: Of the training split.
-    """
-    del outputs
-    if inputs.kind == "image":
-        return {}
-    return {"dropout": 0.2, **onecycle(samples, steps=1000, learning_rate=0.005)}
 
 
 @declare(
@@ -44,7 +30,7 @@ def recommend(inputs: InputSpec, outputs: OutputSpec, samples: int) -> dict[str,
     ),
     paper="Zhang, Suda, Lai, Chandra: arXiv:1711.07128; MLPerf Tiny: arXiv:2106.07597",
     year=2017,
-    recommend=recommend,
+    recommend=for_series(steps=1_000, learning_rate=0.005),
 )
 def dscnn(
     inputs: InputSpec,

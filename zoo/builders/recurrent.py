@@ -9,25 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.builders.blocks import answer, as_sequence, drop, onecycle, penalty, scaled_input
+from zoo.builders.blocks import answer, as_sequence, drop, for_series, penalty, scaled_input
 from zoo.builders.builder import declare
 from zoo.cards import InputSpec, OutputSpec
 from zoo.errors import ModelError
 from zoo.hyperparameters import ACTIVATIONS, DROPOUT, L1, L2, choice, flag, integer, real
-
-
-def recommend(inputs: InputSpec, outputs: OutputSpec, samples: int) -> dict[str, object]:
-    """Knobs for a series nobody has tried before: about 1,200 steps by a one-cycle schedule; none for images.
-
-    Args:
-        inputs: Of any kind.
-        outputs: Not looked at.
-        samples: Of the training split.
-    """
-    del outputs
-    if inputs.kind == "image":
-        return {}
-    return {"dropout": 0.2, **onecycle(samples, steps=1200, learning_rate=0.01)}
 
 
 @declare(
@@ -51,7 +37,7 @@ def recommend(inputs: InputSpec, outputs: OutputSpec, samples: int) -> dict[str,
     ),
     paper="Hochreiter, Schmidhuber: Long short-term memory; Cho et al.: arXiv:1406.1078",
     year=1997,
-    recommend=recommend,
+    recommend=for_series(steps=1_200, learning_rate=0.01),
 )
 def recurrent(
     inputs: InputSpec,

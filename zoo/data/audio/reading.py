@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,12 @@ import numpy as np
 from zoo import preprocessing, sound
 from zoo.data.dataset import Raw
 from zoo.data.files.collecting import class_rows, collect, identity, is_later, splitting
+from zoo.data.files.concluding import nothing, reading
 from zoo.data.files.labelling import Labelled, label
 from zoo.data.files.listing import FileKind, Listing, counted
-from zoo.data.findings import Finding, errors
+from zoo.data.findings import Finding
 from zoo.data.options import DataConfig, given_options
 from zoo.data.own import Reading, Request
-from zoo.data.references import resolve_indices
 from zoo.errors import DataError, UsageError
 from zoo.settings import cpu_count
 
@@ -71,13 +71,14 @@ def read_audio(request: Request) -> Reading:
         raise UsageError(f"{', '.join(foreign)}: no option of sounds; leave it out")
     listing = collect(request.path, config, SOUNDS)
     if not listing.entries:
-        return _nothing(request, listing)
+        expected = "class folders of .wav files"
+        return nothing(request, "audio", "sound", expected, listing.findings, listing.ignored)
     heard = _hear([entry.file for entry in listing.entries], request.on_event)
     labelled = label(listing, config.task, request.schema.labels, later=is_later(config))
     good = [one for one in heard if not one.problem]
     findings = [*listing.findings, *(Finding("error", one.problem) for one in heard if one.problem), *labelled.findings]
     if not good:
-        return _reading(request, labelled, findings, {"sounds": len(heard)}, _no_load)
+        return reading(request, "audio", labelled, findings, {"sounds": len(heard)})
     rate = config.sample_rate or Counter(one.rate for one in good).most_common(1)[0][0]
     seconds, told = _length([one.seconds for one in good], config.seconds)
     findings += [*told, *_converted(good, rate)]
@@ -85,14 +86,13 @@ def read_audio(request: Request) -> Reading:
         step = _step(rate, seconds, config)
     except DataError as error:
         findings.append(Finding("error", str(error)))
-        return _reading(request, labelled, findings, _facts(listing, labelled, heard, None), _no_load)
+        return reading(request, "audio", labelled, findings, _facts(listing, labelled, heard, None))
     facts = _facts(listing, labelled, heard, step)
 
     def load() -> Raw:
         return _raw(listing, labelled, heard, step)
 
-    inferred = {"sample_rate": rate, "seconds": seconds}
-    return _reading(request, labelled, findings, facts, load, inferred)
+    return reading(request, "audio", labelled, findings, facts, load, sample_rate=rate, seconds=seconds)
 
 
 def _hear(files: Sequence[Path], on_event: Callable[[str], None]) -> list[_Heard]:
@@ -174,52 +174,7 @@ def _facts(listing: Listing, labelled: Labelled, heard: Sequence[_Heard], step: 
         facts["features"] = f"{rows} rows of {bands} bands"
     if labelled.task != "regression" and len(labelled.targets):
         facts["classes"] = class_rows(listing, labelled)
-    return {key: value for key, value in facts.items() if value}
-
-
-def _reading(
-    request: Request,
-    labelled: Labelled,
-    findings: Sequence[Finding],
-    facts: Mapping[str, Any],
-    load: Callable[[], Raw],
-    inferred: Mapping[str, Any] | None = None,
-) -> Reading:
-    plain, config = DataConfig(), request.config
-    options = {name: getattr(config, name) for name in vars(plain) if getattr(config, name) != getattr(plain, name)}
-    labels = () if labelled.task == "regression" else labelled.labels
-    return Reading(
-        path=request.path,
-        form="audio",
-        kind="audio",
-        task=labelled.task,
-        findings=tuple(findings),
-        facts=facts,
-        schema=replace(
-            request.schema,
-            options={**resolve_indices(options), "task": labelled.task, **(inferred or {})},
-            labels=labels,
-        ),
-        load=load,
-    )
-
-
-def _nothing(request: Request, listing: Listing) -> Reading:
-    none = Finding("error", f"{request.path} holds no sound; expected class folders of .wav files")
-    return Reading(
-        path=request.path,
-        form="audio",
-        kind="audio",
-        task=None,
-        findings=listing.findings if errors(listing.findings) else (none, *listing.findings),
-        facts={"sounds": 0, "ignored": dict(listing.ignored)},
-        schema=request.schema,
-        load=_no_load,
-    )
-
-
-def _no_load() -> Raw:
-    raise DataError("there is no sound to load")
+    return facts
 
 
 def _raw(listing: Listing, labelled: Labelled, heard: Sequence[_Heard], step: Mapping[str, Any]) -> Raw:

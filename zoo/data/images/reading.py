@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from zoo.data.dataset import Raw
 from zoo.data.files.collecting import class_rows, collect, identity, is_later, splitting
+from zoo.data.files.concluding import nothing, reading
 from zoo.data.files.labelling import Labelled, label
 from zoo.data.files.listing import FileKind, Listing, counted, examples
-from zoo.data.findings import Finding, errors
+from zoo.data.findings import Finding
 from zoo.data.images.decoding import Decoded, decode
 from zoo.data.images.headers import Header, misnamed, read_headers
 from zoo.data.options import DataConfig, given_options
 from zoo.data.own import Reading, Request
-from zoo.data.references import resolve_indices
-from zoo.errors import DataError, UsageError
+from zoo.errors import UsageError
 from zoo.inputs import IMAGE_SUFFIXES
 
 IMAGES = FileKind("image", IMAGE_SUFFIXES)
@@ -70,7 +70,8 @@ def read_images(request: Request) -> Reading:
     _check_options(request.config)
     listing = collect(request.path, request.config, IMAGES)
     if not listing.entries:
-        return _nothing(request, listing)
+        expected = "class folders of .jpg, .png and the like"
+        return nothing(request, "image", "image", expected, listing.findings, listing.ignored)
     files = [entry.file for entry in listing.entries]
     headers = read_headers(files)
     shape = _shape(headers, request.config)
@@ -84,15 +85,17 @@ def read_images(request: Request) -> Reading:
     )
     labelled = label(listing, request.config.task, request.schema.labels, later=is_later(request.config))
     images = Images(listing, headers, shape, decoded, labelled)
-    return Reading(
-        path=request.path,
+    side = {"image_size": shape[0]} if shape[0] == shape[1] else {}
+    return reading(
+        request,
+        "image",
+        labelled,
+        (*listing.findings, *_findings(images), *labelled.findings),
+        _facts(images),
+        lambda: _raw(images),
         form="images",
-        kind="image",
-        task=labelled.task,
-        findings=(*listing.findings, *_findings(images), *labelled.findings),
-        facts=_facts(images),
-        schema=_schema(request, labelled, shape),
-        load=lambda: _raw(images),
+        image_channels=shape[2],
+        **side,
     )
 
 
@@ -161,43 +164,13 @@ def _facts(images: Images) -> dict[str, Any]:
         facts["targets"] = [{"name": name, **_range(values.tolist())} for name, values in columns]
     else:
         facts["classes"] = class_rows(images.listing, images.labelled)
-    return {key: value for key, value in facts.items() if value}
+    return facts
 
 
 def _range(values: Sequence[float]) -> dict[str, float]:
     if not values:
         return {}
     return {"min": min(values), "median": float(np.median(values)), "max": max(values)}
-
-
-def _schema(request: Request, labelled: Labelled, shape: tuple[int, int, int]) -> Any:
-    """What was given and what was inferred, so that new files do not change the model's input."""
-    plain, config = DataConfig(), request.config
-    options = {name: getattr(config, name) for name in vars(plain) if getattr(config, name) != getattr(plain, name)}
-    options = resolve_indices(options) | {"task": labelled.task, "image_channels": shape[2]}
-    if shape[0] == shape[1]:
-        options["image_size"] = shape[0]
-    labels = () if labelled.task == "regression" else labelled.labels
-    return replace(request.schema, options=options, labels=labels)
-
-
-def _nothing(request: Request, listing: Listing) -> Reading:
-    wrong = errors(listing.findings)
-    none = Finding("error", f"{request.path} holds no image; expected class folders of .jpg, .png and the like")
-    return Reading(
-        path=request.path,
-        form="images",
-        kind="image",
-        task=None,
-        findings=listing.findings if wrong else (none, *listing.findings),
-        facts={"images": 0, "ignored": dict(listing.ignored)},
-        schema=request.schema,
-        load=_no_load,
-    )
-
-
-def _no_load() -> Raw:
-    raise DataError("there is no image to load")
 
 
 def _raw(images: Images) -> Raw:

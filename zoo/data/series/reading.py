@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,12 @@ import numpy as np
 
 from zoo.data.dataset import Raw
 from zoo.data.files.collecting import class_rows, identity, splitting
+from zoo.data.files.concluding import nothing, reading
 from zoo.data.files.labelling import Labelled, label
 from zoo.data.files.listing import counted
 from zoo.data.findings import Finding, errors, refuse
 from zoo.data.options import DataConfig, given_options
 from zoo.data.own import Reading, Request
-from zoo.data.references import resolve_indices
 from zoo.data.series.finding import Found, find
 from zoo.data.series.recordings import Recording
 from zoo.data.series.windows import choose, cut
@@ -63,19 +63,21 @@ def read_series(request: Request) -> Reading:
         raise UsageError(f"--task {config.task} is not known for series of recordings; they have a class each")
     found = find(request.path, config, request.on_event)
     if not found.recordings:
-        return _nothing(request, found)
+        told = (*found.listing.findings, *found.findings)
+        expected = "class folders of .csv, .tsv or .npy files"
+        return nothing(request, "series", "recording", expected, told, found.listing.ignored)
     labelled = label(found.listing, config.task, request.schema.labels or found.labels, later=True)
     wrong = (*found.listing.findings, *found.findings, *labelled.findings)
     if errors(wrong):
-        return _reading(request, labelled, wrong, _facts(found, labelled, None), _no_load)
+        return reading(request, "series", labelled, wrong, _facts(found, labelled, None))
     try:
         samples = _cut(found, labelled, config)
     except DataError as error:
-        return _reading(
-            request, labelled, (*wrong, Finding("error", str(error))), _facts(found, labelled, None), _no_load
-        )
-    return _reading(
+        wrong = (*wrong, Finding("error", str(error)))
+        return reading(request, "series", labelled, wrong, _facts(found, labelled, None))
+    return reading(
         request,
+        "series",
         labelled,
         (*wrong, *samples.findings),
         _facts(found, labelled, samples),
@@ -158,58 +160,13 @@ def _facts(found: Found, labelled: Labelled, samples: _Cut | None) -> dict[str, 
     }
     if samples is not None:
         facts |= {"samples": len(samples.samples), "window": samples.samples.shape[1], "hop": samples.hop}
-    return {key: value for key, value in facts.items() if value}
+    return facts
 
 
 def _channel(name: str, at: int, recordings: Sequence[Recording]) -> dict[str, Any]:
     values = np.concatenate([recording.values[:, at] for recording in recordings])
     spread = {"min": values.min(), "mean": values.mean(), "max": values.max(), "deviation": values.std()}
     return {"channel": name, **{key: float(value) for key, value in spread.items()}}
-
-
-def _reading(
-    request: Request,
-    labelled: Labelled,
-    findings: Sequence[Finding],
-    facts: Mapping[str, Any],
-    load: Callable[[], Raw],
-    **inferred: int,
-) -> Reading:
-    plain, config = DataConfig(), request.config
-    options = {name: getattr(config, name) for name in vars(plain) if getattr(config, name) != getattr(plain, name)}
-    return Reading(
-        path=request.path,
-        form="series",
-        kind="series",
-        task=labelled.task,
-        findings=tuple(findings),
-        facts=facts,
-        schema=replace(
-            request.schema,
-            options={**resolve_indices(options), "task": labelled.task, **inferred},
-            labels=labelled.labels,
-        ),
-        load=load,
-    )
-
-
-def _nothing(request: Request, found: Found) -> Reading:
-    wrong = (*found.listing.findings, *found.findings)
-    none = Finding("error", f"{request.path} holds no recording; expected class folders of .csv, .tsv or .npy files")
-    return Reading(
-        path=request.path,
-        form="series",
-        kind="series",
-        task=None,
-        findings=wrong if errors(wrong) else (none, *wrong),
-        facts={"recordings": 0, "ignored": dict(found.listing.ignored)},
-        schema=request.schema,
-        load=_no_load,
-    )
-
-
-def _no_load() -> Raw:
-    raise DataError("there is no recording to load")
 
 
 def _raw(found: Found, labelled: Labelled, samples: _Cut) -> Raw:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,12 @@ import numpy as np
 from zoo import preprocessing
 from zoo.data.dataset import PARTS, Raw
 from zoo.data.files.collecting import class_rows, collect, identity, is_later, splitting
+from zoo.data.files.concluding import nothing, reading
 from zoo.data.files.labelling import Labelled, label
 from zoo.data.files.listing import Entry, FileKind, Listing
-from zoo.data.findings import Finding, errors, refuse
+from zoo.data.findings import Finding, refuse
 from zoo.data.options import DataConfig, given_options
 from zoo.data.own import Reading, Request
-from zoo.data.references import resolve_indices
 from zoo.data.text.sheet import TextSheet
 from zoo.errors import DataError, UsageError
 
@@ -62,17 +61,18 @@ def read_text(request: Request) -> Reading:
         raise UsageError(f"{', '.join(foreign)}: no option of texts; leave it out")
     found = _find(request.path, config)
     if not found.texts:
-        none = Finding("error", f"{request.path} holds no text; expected rows, or class folders of .txt files")
-        findings = found.findings if errors(found.findings) else (none, *found.findings)
-        return _reading(request, None, findings, {"texts": 0}, _no_load)
+        expected = "rows, or class folders of .txt files"
+        return nothing(request, "text", "text", expected, found.findings, found.listing.ignored)
     labelled = label(found.listing, config.task, request.schema.labels, later=is_later(config))
-    return _reading(
+    column = {"text": found.column} if found.column else {}
+    return reading(
         request,
+        "text",
         labelled,
         (*found.findings, *labelled.findings),
         _facts(found, labelled),
         lambda: _raw(found, labelled),
-        text=found.column,
+        **column,
     )
 
 
@@ -141,39 +141,7 @@ def _facts(found: _Found, labelled: Labelled) -> dict[str, Any]:
     }
     if labelled.task != "regression" and len(labelled.targets):
         facts["classes"] = class_rows(found.listing, labelled)
-    return {key: value for key, value in facts.items() if value}
-
-
-def _reading(
-    request: Request,
-    labelled: Labelled | None,
-    findings: Sequence[Finding],
-    facts: Mapping[str, Any],
-    load: Callable[[], Raw],
-    text: str = "",
-) -> Reading:
-    plain, config = DataConfig(), request.config
-    options = {name: getattr(config, name) for name in vars(plain) if getattr(config, name) != getattr(plain, name)}
-    if labelled is not None:
-        options["task"] = labelled.task
-    return Reading(
-        path=request.path,
-        form="text",
-        kind="text",
-        task=None if labelled is None else labelled.task,
-        findings=tuple(findings),
-        facts=facts,
-        schema=replace(
-            request.schema,
-            options={**resolve_indices(options), **({"text": text} if text else {})},
-            labels=() if labelled is None or labelled.task == "regression" else labelled.labels,
-        ),
-        load=load,
-    )
-
-
-def _no_load() -> Raw:
-    raise DataError("there is no text to load")
+    return facts
 
 
 def _raw(found: _Found, labelled: Labelled) -> Raw:
