@@ -1,6 +1,7 @@
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -95,7 +96,12 @@ class Checkout:
             assert time.monotonic() < deadline, "pip did not come to building"
             time.sleep(0.05)
         os.killpg(child.pid, number)
-        _, err = child.communicate(timeout=30)
+        try:
+            _, err = child.communicate(timeout=30)
+        except subprocess.TimeoutExpired:  # an interrupt is ignored by what a shell started in the background
+            os.killpg(child.pid, signal.SIGKILL)
+            child.communicate()
+            raise
         (self.root / "hold").unlink()
         return child.returncode, err
 
