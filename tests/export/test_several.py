@@ -306,6 +306,7 @@ def test_a_keras_file_with_two_inputs_goes_through_the_commands(
     assert "has 2 inputs and 2 outputs, iris feeds one of each" in answer["error"]
 
 
+@pytest.mark.slow
 def test_a_keras_file_takes_its_samples_from_data(
     keras: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -95,6 +95,7 @@ def test_a_resumed_search_goes_on_and_another_is_refused(found: Search, data: An
         zoo.tuning.search(build, *data, trials=6, epochs=4, keep=2, repeats=2, resume=found.path)
 
 
+@pytest.mark.slow
 def test_candidates_over_the_budget_are_not_trained_and_the_exported_file_is_scored(
     keras: Any, data: Any, tmp_path: Path
 ) -> None:

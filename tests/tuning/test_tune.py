@@ -63,6 +63,7 @@ def test_a_finished_search_that_is_resumed_does_nothing_again(found: Any) -> Non
     assert [trial.to_json() for trial in again.trials] == [trial.to_json() for trial in found.trials]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_trials_and_another_gives_others(found: Any, tmp_path: Path) -> None:
     same, other = (searched(tmp_path / str(seed), trials=2, seed=seed, no_retrain=True) for seed in (0, 1))
     assert [trial.values for trial in same.trials] == [trial.values for trial in found.trials[:2]]
@@ -183,6 +184,7 @@ def test_failures_are_data_and_exit_5_says_why_when_there_is_nothing_else(
     assert read_json(error.value.run / "search.json")["status"] == "failed"
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_costs_no_training_and_nothing_fits_shows_the_smallest(tmp_path: Path) -> None:
     fitting = searched(
         tmp_path, space=["units=4,1024"], tuner="grid", trials=2, quantize="int8", max_flash="16k", max_macs="100k"

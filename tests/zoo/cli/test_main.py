@@ -167,6 +167,7 @@ def test_impatience_loses_nothing(gap, tmp_path):
     assert list(tmp_path.glob("runs/iris-mlp/*/checkpoint/*.npz"))
 
 
+@pytest.mark.slow
 def test_a_reader_of_the_progress_that_goes_away_does_not_end_the_training(tmp_path):
     line = f"{shlex.quote(sys.executable)} -P -m zoo train iris-mlp --epochs 20 --json 2> >(head -n 1 >/dev/null)"
     done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)

@@ -121,6 +121,7 @@ assert not {"tensorflow", "keras"} & set(sys.modules)
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_other_export_options_export_again_without_training(made):
     write_recipe(made.folder, EXPORT.replace("max_drop = 50", "max_drop = 60").replace('["float32"]', "[]"))
     changed = made.run()
@@ -250,6 +251,7 @@ def narrow(inputs, outputs, *, width=3):
     assert project.run().skipped == ()
 
 
+@pytest.mark.slow
 def test_a_run_that_lost_the_samples_its_exports_are_judged_on_is_no_earlier_run(tmp_path):
     project = Project(tmp_path)
     first = project.run()
@@ -267,6 +269,7 @@ formats = ["tflite-float32"]
 """
 
 
+@pytest.mark.slow
 def test_a_file_with_a_search_exports_its_winner_and_does_not_search_twice(tmp_path, monkeypatch):
     monkeypatch.setattr("tuning.conducting.write_page", lambda *_: None)
     monkeypatch.setattr("tuning.launching.write_page", lambda *_: None)
