@@ -165,7 +165,7 @@ class RecipeRunner:
                 first = first or fitted
                 epochs.append((fitted.done, fitted.best))
                 candidate.watch.doing("scoring the exported file" if self._device is not None else "")
-                metrics, figures = self._scoring(drawn).measure(fitted)
+                metrics, figures = (self._scoring(drawn) if repeat else scoring).measure(fitted)
                 if repeat == 0 and figures is not None:
                     trial = replace(trial, figures=figures)
                 found.append(metrics)

@@ -100,6 +100,13 @@ def given_options(config: DataConfig, names: Sequence[str]) -> list[str]:
     return [name for name in names if getattr(config, name) != getattr(plain, name)]
 
 
+def refuse_options(config: DataConfig, names: Sequence[str], what: str) -> None:
+    """Raises UsageError where one of these knobs is given for data that do not have it."""
+    foreign = given_options(config, names)
+    if foreign:
+        raise UsageError(f"{', '.join(foreign)}: no option of {what}; leave it out")
+
+
 OPTIONS_OF: Mapping[str, tuple[str, ...]] = {
     "series": ("window", "hop", "recording", "time"),
     "audio": ("sample_rate", "seconds", "bands", "frame_ms", "hop_ms"),

@@ -168,8 +168,8 @@ class _Reading:
 
     def add(self, placed: Sequence[tuple[str, Sequence[str]]], contract: Contract) -> None:
         values, wrong = read_targets([row for _, row in placed], contract, self.decimal)
-        for at, cause in wrong.items():
-            self.problems.setdefault(cause, []).append(placed[at][0])
+        for cause, places in _places(wrong, [name for name, _ in placed]).items():
+            self.problems.setdefault(cause, []).extend(places)
         self.targets.append(values)
         self.wrong += len(wrong)
 
@@ -202,6 +202,14 @@ def _gather(
     if not len(joined):
         raise DataError(f"{path}: no row has a target; give a file with the right answers, see --target")
     return Measured(joined, np.concatenate(outputs), without, tuple(notes))
+
+
+def _places(wrong: Mapping[int, str], names: Sequence[str]) -> dict[str, list[str]]:
+    """What is wrong to the names of the samples that it is wrong with, from positions."""
+    problems: dict[str, list[str]] = {}
+    for at, cause in wrong.items():
+        problems.setdefault(cause, []).append(names[at])
+    return problems
 
 
 def _refuse(problems: Mapping[str, Sequence[str]], path: Path) -> None:
@@ -312,10 +320,7 @@ def _measure_series(predictor: Predictor, path: Path, config: DataConfig, on_eve
     if contract.columns:
         samples = samples[..., [columns.index(name) for name in contract.columns]]
     targets, wrong = _classes(texts, contract.labels)
-    problems: dict[str, list[str]] = {}
-    for at, cause in wrong.items():
-        problems.setdefault(cause, []).append(names[at])
-    _refuse(problems, path)
+    _refuse(_places(wrong, names), path)
     return Measured(targets, predictor.predict(samples))
 
 
@@ -327,10 +332,7 @@ def _measure_text(predictor: Predictor, path: Path, config: DataConfig, on_event
         config = replace(config, text=contract.columns[0])
     texts, answers, names = read_texts(path, config)
     targets, wrong = read_targets([(answer,) for answer in answers], contract)
-    problems: dict[str, list[str]] = {}
-    for at, cause in wrong.items():
-        problems.setdefault(cause, []).append(names[at])
-    _refuse(problems, path)
+    _refuse(_places(wrong, names), path)
     return Measured(targets, predictor.predict(np.array(texts, object)))
 
 

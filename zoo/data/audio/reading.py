@@ -20,9 +20,9 @@ from zoo.data.files.concluding import nothing, reading
 from zoo.data.files.labelling import Labelled, label
 from zoo.data.files.listing import FileKind, Listing, counted
 from zoo.data.findings import Finding
-from zoo.data.options import DataConfig, given_options
+from zoo.data.options import DataConfig, refuse_options
 from zoo.data.own import Reading, Request
-from zoo.errors import DataError, UsageError
+from zoo.errors import DataError
 from zoo.settings import cpu_count
 
 SOUNDS = FileKind("sound", sound.SUFFIXES)
@@ -66,9 +66,7 @@ def read_audio(request: Request) -> Reading:
         DataError: A list that cannot be read.
     """
     config = request.config
-    foreign = given_options(config, FOREIGN)
-    if foreign:
-        raise UsageError(f"{', '.join(foreign)}: no option of sounds; leave it out")
+    refuse_options(config, FOREIGN, "sounds")
     listing = collect(request.path, config, SOUNDS)
     if not listing.entries:
         expected = "class folders of .wav files"

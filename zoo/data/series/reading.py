@@ -16,7 +16,7 @@ from zoo.data.files.concluding import nothing, reading
 from zoo.data.files.labelling import Labelled, label
 from zoo.data.files.listing import counted
 from zoo.data.findings import Finding, errors, refuse
-from zoo.data.options import DataConfig, given_options
+from zoo.data.options import DataConfig, refuse_options
 from zoo.data.own import Reading, Request
 from zoo.data.series.finding import Found, find
 from zoo.data.series.recordings import Recording
@@ -56,9 +56,7 @@ def read_series(request: Request) -> Reading:
         DataError: A table or list that cannot be read.
     """
     config = request.config
-    foreign = given_options(config, FOREIGN)
-    if foreign:
-        raise UsageError(f"{', '.join(foreign)}: no option of series; leave it out")
+    refuse_options(config, FOREIGN, "series")
     if config.task not in ("auto", "binary", "multiclass"):
         raise UsageError(f"--task {config.task} is not known for series of recordings; they have a class each")
     found = find(request.path, config, request.on_event)

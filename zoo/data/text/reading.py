@@ -16,10 +16,10 @@ from zoo.data.files.concluding import nothing, reading
 from zoo.data.files.labelling import Labelled, label
 from zoo.data.files.listing import Entry, FileKind, Listing
 from zoo.data.findings import Finding, refuse
-from zoo.data.options import DataConfig, given_options
+from zoo.data.options import DataConfig, refuse_options
 from zoo.data.own import Reading, Request
 from zoo.data.text.sheet import TextSheet
-from zoo.errors import DataError, UsageError
+from zoo.errors import DataError
 
 TEXTS = FileKind("text", (".txt",))
 FOREIGN = ("columns", "drop", "keep", "target_transform", "image_size", "image_channels")
@@ -56,9 +56,7 @@ def read_text(request: Request) -> Reading:
         DataError: A table that cannot be read.
     """
     config = request.config
-    foreign = given_options(config, FOREIGN)
-    if foreign:
-        raise UsageError(f"{', '.join(foreign)}: no option of texts; leave it out")
+    refuse_options(config, FOREIGN, "texts")
     found = _find(request.path, config)
     if not found.texts:
         expected = "rows, or class folders of .txt files"
