@@ -20,7 +20,8 @@ from typing import Any
 
 from zoo.catalog import RECIPES
 from zoo.config import configure
-from zoo.data.options import FILE_ONLY
+from zoo.data.loading import with_own_options
+from zoo.data.options import FILE_ONLY, DataConfig
 from zoo.errors import GateError, ModelError, ZooError
 from zoo.metrics import PRIMARY
 from zoo.results import RESULTS, measured
@@ -75,15 +76,20 @@ def figures_of(*words: str) -> dict[str, Any]:
 def config_sha256(name: str) -> str:
     """Fingerprint of a recipe's resolved settings.
 
-    The number of threads is left out, which is the machine's, and what tells how files of a user's own are read.
+    The number of threads is left out, which is the machine's, and what tells how files of a user's own are read where
+    the recipe says nothing of it.
     """
-    config = configure(name)
+    config, plain = configure(name), DataConfig()
     settings = {
         "builder": config.builder,
         "dataset": config.dataset,
         "hyperparameters": dict(config.hyperparameters),
         "training": {key: value for key, value in asdict(config.training).items() if key != "threads"},
-        "data": {key: value for key, value in asdict(config.data).items() if key not in FILE_ONLY},
+        "data": {
+            key: value
+            for key, value in asdict(with_own_options(config.dataset, config.data)).items()
+            if key not in FILE_ONLY or value != getattr(plain, key)
+        },
     }
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 

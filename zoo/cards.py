@@ -92,6 +92,10 @@ class DatasetCard:
         content_sha256: Of the decoded arrays, so that a re-packed file is known for the same data; see
             `zoo.data.identity.digest`. Empty for a set that is embedded, and for one that is kept as its files are.
         place: Folder of the files inside a folder of data; by default the set's name.
+        tree: Of a set that is a folder of many files, in place of `files`.
+        path: Of a set that is read as a user's own files are: which file or folder, inside the set's folder.
+        options: Knobs of `zoo.data.options.DataConfig` that it is read with.
+        adjustable: Those knobs that a user may give another value.
     """
 
     name: str
@@ -108,6 +112,20 @@ class DatasetCard:
     files: tuple[RemoteFile, ...] = ()
     content_sha256: str = ""
     place: str = ""
+    tree: Tree | None = None
+    path: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    adjustable: tuple[str, ...] = ()
+
+    @property
+    def embedded(self) -> bool:
+        """Whether it needs no file."""
+        return not self.files and self.tree is None
+
+    @property
+    def folder(self) -> str:
+        """Of its files, inside a folder of data."""
+        return self.place or self.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,12 +142,46 @@ class RemoteFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tree:
+    """A folder of many files that nobody offers packed: all with one ending, in it and below it.
+
+    Attributes:
+        suffix: The ending, in lower case.
+        files: How many there are.
+        bytes: Of all of them.
+        sha256: Of the lines "<sha256 of the file>  <its path in the folder>", sorted by path, each ended by a newline.
+    """
+
+    suffix: str
+    files: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anchor:
+    """A published figure to hold a recipe's own against.
+
+    Attributes:
+        what: The model and how it was measured, where that differs from the recipe.
+        figure: As published, with its metric.
+        source: Where it stands.
+    """
+
+    what: str
+    figure: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecipeCard:
     """One entry of the catalog: builder x data set x hyperparameters.
 
     Attributes:
         hyperparameters: What differs from the builder's defaults.
         training: What differs from the training defaults.
+        data: Knobs of the data that differ from the set's own.
+        anchors: What others have published for such a model on such data.
     """
 
     name: str
@@ -139,6 +191,8 @@ class RecipeCard:
     summary: str = ""
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    anchors: tuple[Anchor, ...] = ()
 
     @property
     def family(self) -> str:

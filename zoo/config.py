@@ -12,6 +12,7 @@ import tomli_w
 from zoo.builders import Builder, get_builder
 from zoo.builders.builder import source_folder
 from zoo.cards import InputSpec, OutputSpec, Task
+from zoo.catalog import RECIPES
 from zoo.data.options import DATA, DataConfig
 from zoo.data.references import data_stem, resolve_indices, resolve_reference
 from zoo.data.schema import with_options
@@ -292,6 +293,8 @@ def configure(
             raise UsageError(f"{what} = {given!r} is empty; give a name, or leave it away; see: zoo train --help")
     layers = read_layers(target)
     if data is not None:
+        if target in RECIPES:
+            layers["data"] = {}  # the recipe's are for its own set
         layers["dataset"] = resolve_reference(data)
     if not layers.get("dataset"):
         raise UsageError(f"{target!r} is a builder and needs data; add --data NAME or PATH, see: zoo data list")

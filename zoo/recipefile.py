@@ -56,7 +56,7 @@ def _from_recipe(card: RecipeCard) -> dict[str, Any]:
         "recipe": card.name,
         "hyperparameters": dict(card.hyperparameters),
         "training": dict(card.training),
-        "data": {},
+        "data": dict(card.data),
     }
 
 

@@ -79,7 +79,7 @@ def fetch(name: str, as_json: bool) -> None:
     card = DATASETS.get(name)
     if card.content_sha256:
         store.read(card, store.locate(card) or store.fetch(card, say))
-    elif card.files:
+    elif not card.embedded:
         files.load(card, say)
     described = _describe(card)
     emit(described, f"{name}: verified, {_where(described)}", as_json=as_json)
@@ -90,19 +90,21 @@ def _describe(card: DatasetCard) -> dict[str, Any]:
     from zoo import settings
     from zoo.data.known import files, store
 
-    found = (store if card.content_sha256 else files).locate(card) if card.files else None
+    found = None if card.embedded else (store if card.content_sha256 else files).locate(card)
     return {
         **asdict(card),
-        "embedded": not card.files,
+        "embedded": card.embedded,
         "path": found,
         "bytes": _size(found, card) if found else None,
-        "searched": [folder / (card.place or card.name) for folder in settings.data_folders()] if card.files else [],
+        "searched": [] if card.embedded else [folder / card.folder for folder in settings.data_folders()],
     }
 
 
 def _size(found: Path, card: DatasetCard) -> int:
     if found.is_file():
         return found.stat().st_size
+    if card.tree is not None:
+        return card.tree.bytes
     return sum((found / file.name).stat().st_size for file in card.files)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from zoo.cards import Kind, Task
 from zoo.data.catalog import DATASETS
 from zoo.data.findings import Finding, errors
-from zoo.data.loading import load_registered
+from zoo.data.loading import load_registered, with_own_options
 from zoo.data.options import DataConfig, data_config
 from zoo.data.own import Reading, read_path
 from zoo.data.preparing import prepare
@@ -103,6 +103,7 @@ def _with_splits(checked: Checked, reading: Reading, config: DataConfig, seed: i
 
 def _check_registered(name: str, config: DataConfig, seed: int, on_event: Callable[[str], None] | None) -> Checked:
     card = DATASETS.get(name)
+    config = with_own_options(name, config)
     raw = load_registered(name, config, on_event)
     dataset = prepare(raw, name, seed=seed, config=config)
     stand_in = (Finding("warning", raw.stand_in),) if raw.stand_in else ()

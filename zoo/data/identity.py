@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -35,6 +36,12 @@ def row_digests(samples: np.ndarray) -> np.ndarray:
         for at, row in enumerate(rows):
             digests[start + at] = int.from_bytes(hashlib.blake2b(row.data, digest_size=8).digest(), "little")
     return digests
+
+
+def text_digests(texts: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """A digest of each text as of `row_digests`, (n,) uint64, and the sha256 that it is the beginning of."""
+    sums = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+    return np.array([int(found[:16], 16) for found in sums], np.uint64), sums
 
 
 def conflicts(digests: np.ndarray, targets: np.ndarray) -> list[np.ndarray]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from zoo.cards import DatasetCard
 from zoo.data.catalog import DATASETS
 from zoo.data.dataset import Dataset, Raw
-from zoo.data.options import FILE_ONLY, DataConfig, data_config
+from zoo.data.options import FILE_ONLY, DataConfig, data_config, given_options
 from zoo.data.preparing import prepare
 from zoo.data.schema import with_options
 from zoo.errors import UsageError
@@ -20,11 +20,13 @@ class LoadRequest:
     """What a loader is asked for.
 
     Attributes:
+        config: How it is read: the set's own options, and what a user may say otherwise.
         strict: Other data must not take the place of the named set.
         on_event: Told, in one line each, of downloads and whatever a user should know.
     """
 
     card: DatasetCard
+    config: DataConfig = field(default_factory=DataConfig)
     strict: bool = False
     on_event: Callable[[str], None] | None = None
 
@@ -61,6 +63,7 @@ def load(
     """
     config = config or data_config(**with_options(name, options))
     if name in DATASETS:
+        config = with_own_options(name, config)
         raw = load_registered(name, config, on_event)
     else:
         from zoo.data.own import load_path
@@ -69,13 +72,28 @@ def load(
     return prepare(raw, name, seed=seed, draw=draw, config=config, on_event=on_event)
 
 
-def load_registered(name: str, config: DataConfig, on_event: Callable[[str], None] | None = None) -> Raw:
-    """The arrays of a set known by name; errors as for `load`."""
-    given = [key for key in FILE_ONLY if getattr(config, key) != getattr(DataConfig(), key)]
-    if given:
-        raise UsageError(f"{', '.join(given)} say how files of your own are read; {name} is a data set known by name")
+def with_own_options(name: str, config: DataConfig) -> DataConfig:
+    """The configuration with the options that a set known by name is read with, where nobody gave another value.
+
+    Raises:
+        UsageError: An option that the set does not leave to its users.
+    """
     card = DATASETS.get(name)
-    raw: Raw = load_object(card.loader)(LoadRequest(card=card, strict=config.strict_data, on_event=on_event))
+    given = given_options(config, FILE_ONLY)
+    refused = [key for key in given if key not in card.adjustable and getattr(config, key) != card.options.get(key)]
+    if refused:
+        may = f"; to choose there: {', '.join(card.adjustable)}" if card.adjustable else ""
+        raise UsageError(
+            f"{', '.join(refused)} say how files of your own are read; {name} is a data set known by name{may}"
+        )
+    return replace(config, **{key: value for key, value in card.options.items() if key not in given})
+
+
+def load_registered(name: str, config: DataConfig, on_event: Callable[[str], None] | None = None) -> Raw:
+    """The arrays of a set known by name, its own options in the configuration; errors as for `load`."""
+    card = DATASETS.get(name)
+    request = LoadRequest(card=card, config=config, strict=config.strict_data, on_event=on_event)
+    raw: Raw = load_object(card.loader)(request)
     if raw.stand_in and on_event:
         on_event(f"WARNING: {raw.stand_in}")
     return raw

@@ -174,16 +174,18 @@ _PACKAGE_OF: Mapping[str, str] = {
 def _data() -> Iterator[Check]:
     """Which downloadable sets are here; one that is not will be fetched when it is first used."""
     from zoo.data.catalog import DATASETS
+    from zoo.data.known import files, store
 
     for name in DATASETS:
         card = DATASETS.get(name)
-        if not card.files:
+        if card.embedded:
             continue
-        places = [folder / name / f"{name}.npz" for folder in settings.data_folders()]
-        found = next((place for place in places if place.is_file()), None)
-        size = sum(file.bytes for file in card.files) / 1e6
-        detail = str(found) if found else f"not here; fetched on first use ({size:.0f} MB)"
-        fix = "" if found else f"zoo data fetch {name}"
+        found = (store if card.content_sha256 else files).locate(card)
+        size = (card.tree.bytes if card.tree else sum(file.bytes for file in card.files)) / 1e6
+        offered = bool(card.files) and all(file.urls for file in card.files)
+        how = "fetched on first use" if offered else "no download, put it into a folder of ZOO_DATA_PATH"
+        detail = str(found) if found else f"not here; {how} ({size:.1f} MB)"
+        fix = f"zoo data fetch {name}" if offered and not found else ""
         yield Check(name=f"data: {name}", ok=found is not None, needed=False, detail=detail, fix=fix)
 
 

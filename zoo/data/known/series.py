@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-
 import numpy as np
 
 from zoo.data.dataset import Raw
 from zoo.data.known import files
 from zoo.data.loading import LoadRequest
-from zoo.data.options import DataConfig
-from zoo.data.own import load_path
 from zoo.runs import read_npz
 
 WISDM_TESTED = 10
 """Subjects with the highest numbers, which the test split is made of."""
-WAND_STEPS = 119
 
 
 def load_wisdm51_watch(request: LoadRequest) -> Raw:
@@ -40,28 +34,3 @@ def load_wisdm51_watch(request: LoadRequest) -> Raw:
         columns=("x", "y", "z"),
         hop=samples.shape[1],
     )
-
-
-def load_magic_wand(request: LoadRequest) -> Raw:
-    """Wand gestures: (n, 119, 6) float32, acceleration in g and rotation in degrees a second; its own test split.
-
-    Raises:
-        DataError: No file, or a damaged one.
-    """
-    folder = files.load(request.card, request.on_event)
-    return _read(folder, DataConfig(window=WAND_STEPS, label_from=r"(\w+)\.csv"))
-
-
-def load_set(request: LoadRequest) -> Raw:
-    """A set of the UCR and UEA archives: (n, steps, channels) float32, short ones NaN in front; its own test split.
-
-    Raises:
-        DataError: No file, or a damaged one.
-    """
-    folder = files.load(request.card, request.on_event)
-    return _read(folder / request.card.files[0].name, DataConfig())
-
-
-def _read(path: Path, config: DataConfig) -> Raw:
-    """As a user's own files; what is told of those is on the card here."""
-    return replace(load_path(path, config), findings=(), names=())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from zoo.data.files.concluding import nothing, reading
 from zoo.data.files.labelling import Labelled, label
 from zoo.data.files.listing import Entry, FileKind, Listing
 from zoo.data.findings import Finding, refuse
+from zoo.data.identity import text_digests
 from zoo.data.options import DataConfig, refuse_options
 from zoo.data.own import Reading, Request
 from zoo.data.text.sheet import TextSheet
@@ -143,7 +143,7 @@ def _facts(found: _Found, labelled: Labelled) -> dict[str, Any]:
 
 
 def _raw(found: _Found, labelled: Labelled) -> Raw:
-    contents = [hashlib.sha256(text.encode()).hexdigest() for text in found.texts]
+    digests, contents = text_digests(found.texts)
     return Raw(
         samples=np.array(found.texts, object),
         targets=labelled.targets,
@@ -151,7 +151,7 @@ def _raw(found: _Found, labelled: Labelled) -> Raw:
         task=labelled.task,
         labels=labelled.labels,
         columns=(found.column,) if found.column else (),
-        digests=np.array([int(content[:16], 16) for content in contents], np.uint64),
+        digests=digests,
         sha256=identity(found.listing.entries, contents),
         **splitting(found.listing.entries),
     )

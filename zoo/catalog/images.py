@@ -1,13 +1,10 @@
-"""The recipes, as data: what `zoo train NAME` knows."""
+"""Recipes on images: classification."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from zoo.cards import RecipeCard, Task
-from zoo.registry import Registry
-
-RECIPES: Registry[RecipeCard] = Registry("recipe", hint="; see: zoo list")
+from zoo.cards import RecipeCard
 
 _IMAGE_SETS = {"mnist": "mnist", "fashion": "fashion_mnist", "digits": "digits"}
 
@@ -55,19 +52,10 @@ _DIFFERENCES: dict[str, dict[str, dict[str, Any]]] = {
     "digits-gru": {"hyperparameters": {"units": 48}, "training": {"epochs": 60, "batch_size": 32}},
 }
 
-_TABLES: dict[str, tuple[Task, dict[str, Any], dict[str, Any]]] = {
-    "iris": ("multiclass", {"units": 16, "activation": "tanh"}, {"epochs": 60, "learning_rate": 0.01}),
-    "wine": ("multiclass", {"units": 32, "dropout": 0.2}, {"epochs": 60}),
-    "breast-cancer": (
-        "binary",
-        {"units": 32, "layers": 1, "dropout": 0.2, "l2": 1e-2},
-        {"epochs": 40, "monitor": "loss"},
-    ),
-    "diabetes": ("regression", {"units": 32, "dropout": 0.2, "l2": 1e-3}, {"epochs": 80}),
-}
 
-
-def _register_images() -> None:
+def _grid() -> tuple[RecipeCard, ...]:
+    """Every recipe of small images on every set of them."""
+    cards = []
     for prefix, dataset in _IMAGE_SETS.items():
         for suffix, recipe in _IMAGE_RECIPES.items():
             name = f"{prefix}-{suffix}"
@@ -81,23 +69,52 @@ def _register_images() -> None:
                 hyperparameters=recipe["hyperparameters"] | change.get("hyperparameters", {}),
                 training=recipe["training"] | change.get("training", {}),
             )
-            RECIPES.add(name, card)
+            cards.append(card)
+    return tuple(cards)
 
 
-def _register_tables() -> None:
-    for dataset, (task, hyperparameters, training) in _TABLES.items():
-        shared = {"batch_size": 16, "learning_rate": 0.003, "schedule": "cosine"}
-        card = RecipeCard(
-            name=f"{dataset}-mlp",
-            builder="mlp",
-            dataset=dataset,
-            task=task,
-            summary="dense layers on standardised columns",
-            hyperparameters=hyperparameters,
-            training=shared | training,
-        )
-        RECIPES.add(card.name, card)
-
-
-_register_images()
-_register_tables()
+CARDS = (
+    *_grid(),
+    RecipeCard(
+        name="mnist-lenet5",
+        builder="lenet5",
+        dataset="mnist",
+        task="multiclass",
+        summary="LeNet-5 as in the paper, but for the softmax and the optimizer",
+        hyperparameters={},
+        training={"epochs": 8, "learning_rate": 0.003, **_SHORT, "augment": "shift"},
+    ),
+    RecipeCard(
+        name="mnist-cnn-nano",
+        builder="convnet",
+        dataset="mnist",
+        task="multiclass",
+        summary="a convolutional network for a micro-controller: under 10,000 parameters",
+        hyperparameters={"filters": 8, "stem_stride": 1, "stem_kernel": 3},
+        training={"epochs": 10, "learning_rate": 0.01, **_SHORT, "augment": "shift", "augment_strength": 0.5},
+    ),
+    RecipeCard(
+        name="fashion-resnet8",
+        builder="resnet",
+        dataset="fashion_mnist",
+        task="multiclass",
+        summary="ResNet-8 of MLPerf Tiny on clothing",
+        hyperparameters={"dropout": 0.2},
+        training={"epochs": 12, "learning_rate": 0.01, **_SHORT, "augment": "flip+shift", "augment_strength": 0.5},
+    ),
+    RecipeCard(
+        name="flowers-mobilenet",
+        builder="mobilenet",
+        dataset="flowers_mini",
+        task="multiclass",
+        summary="MobileNet v1 on photographs, from scratch",
+        hyperparameters={"width": 0.5, "dropout": 0.3},
+        training={
+            "epochs": 60,
+            "batch_size": 32,
+            "learning_rate": 0.005,
+            "schedule": "onecycle",
+            "augment": "flip+crop+colour",
+        },
+    ),
+)

@@ -1,0 +1,85 @@
+"""Recipes on series: which activity, gesture or speaker."""
+
+from __future__ import annotations
+
+from zoo.cards import RecipeCard
+
+_HAR = {"batch_size": 128, "schedule": "onecycle", "augment": "scale+jitter", "monitor": "macro_f1"}
+
+CARDS = (
+    RecipeCard(
+        name="har-conv1d",
+        builder="conv1d",
+        dataset="wisdm51_watch",
+        task="multiclass",
+        summary="convolution along the steps of a watch's accelerometer, tested on other people",
+        hyperparameters={"filters": 32, "dropout": 0.3},
+        training={"epochs": 15, "learning_rate": 0.005, **_HAR},
+    ),
+    RecipeCard(
+        name="har-gru",
+        builder="recurrent",
+        dataset="wisdm51_watch",
+        task="multiclass",
+        summary="a convolution, then a GRU, over a watch's accelerometer, tested on other people",
+        hyperparameters={"cell": "gru", "units": 64, "convolution": 32, "stride": 2, "dropout": 0.3},
+        training={"epochs": 12, "learning_rate": 0.005, **_HAR},
+    ),
+    RecipeCard(
+        name="har-lstm",
+        builder="recurrent",
+        dataset="wisdm51_watch",
+        task="multiclass",
+        summary="a convolution, then an LSTM, over a watch's accelerometer, tested on other people",
+        hyperparameters={"cell": "lstm", "units": 64, "convolution": 32, "stride": 2, "dropout": 0.3},
+        training={"epochs": 12, "learning_rate": 0.005, **_HAR},
+    ),
+    RecipeCard(
+        name="gesture-lstm",
+        builder="recurrent",
+        dataset="magic_wand",
+        task="multiclass",
+        summary="gestures with a wand by an LSTM",
+        hyperparameters={"cell": "lstm", "units": 32, "convolution": 16, "stride": 2, "dropout": 0.2},
+        training={
+            "epochs": 80,
+            "batch_size": 16,
+            "learning_rate": 0.005,
+            "schedule": "onecycle",
+            "augment": "scale+shift+jitter",
+            "monitor": "last",
+        },
+    ),
+    RecipeCard(
+        name="basic-motions-gru",
+        builder="recurrent",
+        dataset="basic_motions",
+        task="multiclass",
+        summary="standing, running, walking or badminton by a GRU",
+        hyperparameters={"cell": "gru", "units": 32, "convolution": 16, "stride": 2, "dropout": 0.2},
+        training={
+            "epochs": 80,
+            "batch_size": 8,
+            "learning_rate": 0.005,
+            "schedule": "onecycle",
+            "augment": "scale+jitter",
+            "monitor": "last",
+        },
+    ),
+    RecipeCard(
+        name="vowels-lstm",
+        builder="recurrent",
+        dataset="japanese_vowels",
+        task="multiclass",
+        summary="nine speakers by two vowels, an LSTM in both directions",
+        hyperparameters={"cell": "lstm", "units": 48, "bidirectional": True, "dropout": 0.3},
+        training={
+            "epochs": 60,
+            "batch_size": 16,
+            "learning_rate": 0.005,
+            "schedule": "onecycle",
+            "augment": "jitter",
+            "monitor": "last",
+        },
+    ),
+)

@@ -1,0 +1,41 @@
+"""Recipes on tables: classification and regression."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoo.cards import RecipeCard, Task
+
+_SHARED = {"batch_size": 16, "learning_rate": 0.003, "schedule": "cosine"}
+
+_TABLES: dict[str, tuple[Task, dict[str, Any], dict[str, Any]]] = {
+    "iris": ("multiclass", {"units": 16, "activation": "tanh"}, {"epochs": 60, "learning_rate": 0.01}),
+    "wine": ("multiclass", {"units": 32, "dropout": 0.2}, {"epochs": 60}),
+    "breast-cancer": (
+        "binary",
+        {"units": 32, "layers": 1, "dropout": 0.2, "l2": 1e-2},
+        {"epochs": 40, "monitor": "loss"},
+    ),
+    "diabetes": ("regression", {"units": 32, "dropout": 0.2, "l2": 1e-3}, {"epochs": 80}),
+    "california": (
+        "regression",
+        {"units": 128, "dropout": 0.1},
+        {"epochs": 50, "batch_size": 128, "learning_rate": 0.005},
+    ),
+    "titanic": ("binary", {"units": 64, "dropout": 0.2, "l2": 3e-3}, {"epochs": 37}),
+    "wine_quality": ("multiclass", {"units": 64, "dropout": 0.2, "l2": 3e-3}, {"epochs": 30}),
+}
+"""Set to its task, its hyperparameters and its training."""
+
+CARDS = tuple(
+    RecipeCard(
+        name=f"{dataset.replace('_', '-')}-mlp",
+        builder="mlp",
+        dataset=dataset,
+        task=task,
+        summary="dense layers on standardised columns",
+        hyperparameters=hyperparameters,
+        training=_SHARED | training,
+    )
+    for dataset, (task, hyperparameters, training) in _TABLES.items()
+)

@@ -1,0 +1,58 @@
+"""Recipes on texts: what they say, ask for or sell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoo.cards import RecipeCard
+
+_REVIEWS: dict[str, Any] = {"batch_size": 128, "learning_rate": 0.003, "schedule": "onecycle"}
+
+CARDS = (
+    RecipeCard(
+        name="imdb-gru",
+        builder="text",
+        dataset="imdb",
+        task="binary",
+        summary="film reviews by a GRU over embedded words",
+        hyperparameters={"encoder": "gru", "embedding": 64, "units": 64, "dropout": 0.4, "word_dropout": 0.3},
+        training={"epochs": 4, **_REVIEWS},
+    ),
+    RecipeCard(
+        name="imdb-lstm",
+        builder="text",
+        dataset="imdb",
+        task="binary",
+        summary="film reviews by an LSTM over embedded words",
+        hyperparameters={"encoder": "lstm", "embedding": 64, "units": 64, "dropout": 0.4, "word_dropout": 0.3},
+        training={"epochs": 4, **_REVIEWS},
+    ),
+    RecipeCard(
+        name="imdb-conv1d",
+        builder="text",
+        dataset="imdb",
+        task="binary",
+        summary="film reviews by a convolution over embedded words",
+        hyperparameters={"encoder": "conv1d", "embedding": 64, "units": 128, "dropout": 0.4, "word_dropout": 0.3},
+        training={"epochs": 5, **_REVIEWS},
+        data={"words": 400, "vocabulary": 20_000},
+    ),
+    RecipeCard(
+        name="sms-spam-gru",
+        builder="text",
+        dataset="sms_spam",
+        task="binary",
+        summary="wanted messages and spam by a GRU over embedded words",
+        hyperparameters={"encoder": "gru", "dropout": 0.4},
+        training={"epochs": 12, "batch_size": 32, "learning_rate": 0.003, "schedule": "onecycle"},
+    ),
+    RecipeCard(
+        name="trec-gru",
+        builder="text",
+        dataset="trec",
+        task="multiclass",
+        summary="what a question asks for, by a GRU over embedded words",
+        hyperparameters={"encoder": "gru", "embedding": 64, "dropout": 0.4, "bidirectional": True},
+        training={"epochs": 10, "batch_size": 32, "learning_rate": 0.003, "schedule": "onecycle"},
+    ),
+)

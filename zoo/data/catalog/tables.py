@@ -1,0 +1,126 @@
+"""Tables known by name."""
+
+from __future__ import annotations
+
+from zoo.cards import DatasetCard
+from zoo.data.catalog.pinned import github
+
+_IN_SKLEARN = "carried by scikit-learn"
+_HOUSING = github(
+    "ageron/handson-ml2",
+    "1e2115277b50f6c584cd668fa30e3af309a5b136",
+    "datasets/housing",
+    ("housing.csv", "8a3727f4cf54ac1a327f69b1d5b4db54c5834ea81c6e4efc0d163300022a685e", 1_423_529),
+    name="california_housing.csv",
+)
+_SEABORN = github(
+    "mwaskom/seaborn-data",
+    "71e2436a092d714350de0fc409ca8a8714e7e78f",
+    "",
+    ("titanic.csv", "81787d320d7f7b03df935e91de8bd19e11d45c5bbcab86ef4d4a76dc91b7d4f2", 57_018),
+)
+_BROWNLEE = github(
+    "jbrownlee/Datasets",
+    "d20fcb6402ae34e653d4513b00f39257bb37ed7f",
+    "",
+    ("winequality-red.csv", "c9614512e980f1cbd221c796daa97f00c4898c3cd1716863abac60f6cd1a522e", 84_028),
+)
+
+CARDS = (
+    DatasetCard(
+        name="iris",
+        loader="zoo.data.known.tables:load_iris",
+        kind="table",
+        task="multiclass",
+        summary="three species of iris from four measures of the flower, in cm",
+        samples=150,
+        shape=(4,),
+        labels=("setosa", "versicolor", "virginica"),
+        source=f"R. A. Fisher (1936), UCI Iris, {_IN_SKLEARN}",
+        licence="CC BY 4.0",
+    ),
+    DatasetCard(
+        name="wine",
+        loader="zoo.data.known.tables:load_wine",
+        kind="table",
+        task="multiclass",
+        summary="three cultivars from 13 chemical measures of the wine",
+        samples=178,
+        shape=(13,),
+        labels=("class_0", "class_1", "class_2"),
+        source=f"S. Aeberhard, M. Forina, UCI Wine, {_IN_SKLEARN}",
+        licence="CC BY 4.0",
+    ),
+    DatasetCard(
+        name="breast-cancer",
+        loader="zoo.data.known.tables:load_breast_cancer",
+        kind="table",
+        task="binary",
+        summary="malignant or benign from 30 measures of cell nuclei",
+        samples=569,
+        shape=(30,),
+        labels=("malignant", "benign"),
+        source=f"W. Wolberg, W. Street, O. Mangasarian, UCI Breast Cancer Wisconsin (Diagnostic), {_IN_SKLEARN}",
+        licence="CC BY 4.0",
+    ),
+    DatasetCard(
+        name="diabetes",
+        loader="zoo.data.known.tables:load_diabetes",
+        kind="table",
+        task="regression",
+        summary="progression of diabetes after one year from ten measures of the patient, in their own units",
+        samples=442,
+        shape=(10,),
+        labels=("progression",),
+        source=f"B. Efron, T. Hastie, I. Johnstone, R. Tibshirani, Least Angle Regression (2004), {_IN_SKLEARN}",
+        licence="not stated by its authors; distributed by scikit-learn (BSD-3-Clause)",
+    ),
+    DatasetCard(
+        name="california",
+        loader="zoo.data.known.own:load_own",
+        kind="table",
+        task="regression",
+        summary="median house value of districts of California from nine columns, in dollars",
+        samples=20_640,
+        shape=(9,),
+        labels=("median_house_value",),
+        source="R. Pace, R. Barry, Sparse spatial autoregressions (1997); A. Geron, handson-ml2, datasets/housing",
+        licence="StatLib, public; the repository is Apache-2.0",
+        place="tabular",
+        path="california_housing.csv",
+        files=_HOUSING,
+        options={"target": "median_house_value"},
+    ),
+    DatasetCard(
+        name="titanic",
+        loader="zoo.data.known.own:load_own",
+        kind="table",
+        task="binary",
+        summary="who survived, from class, sex, age and journey; without the column that says it in words",
+        samples=891,
+        shape=(13,),
+        labels=("0", "1"),
+        source="seaborn-data, after F. Harrell and T. Cason, Encyclopedia Titanica",
+        licence="public; the repository has no licence file",
+        place="tabular",
+        path="titanic.csv",
+        files=_SEABORN,
+        options={"target": "survived", "drop": "alive"},
+    ),
+    DatasetCard(
+        name="wine_quality",
+        loader="zoo.data.known.own:load_own",
+        kind="table",
+        task="multiclass",
+        summary="quality of red wine, 3 to 8, from eleven measures",
+        samples=1_599,
+        shape=(11,),
+        labels=("3", "4", "5", "6", "7", "8"),
+        source="P. Cortez et al., UCI Wine Quality, https://archive.ics.uci.edu/dataset/186",
+        licence="CC BY 4.0",
+        place="tabular",
+        path="winequality-red.csv",
+        files=_BROWNLEE,
+        options={"target": "-1", "task": "multiclass"},
+    ),
+)
