@@ -20,10 +20,10 @@ from zoo.data.own import Reading, Request
 from zoo.errors import DataError, UsageError
 from zoo.registry import suggest
 
-SAMPLES = ("x", "X", "data", "samples", "images", "features")
+SAMPLES = ("x", "X", "data", "samples", "images", "features", "series")
 TARGETS = ("y", "Y", "targets", "target", "labels", "label")
 NAMES = ("class_names", "label_names", "labels", "classes")
-COLUMNS = ("columns", "feature_names")
+COLUMNS = ("columns", "feature_names", "channels")
 SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "train": ("_train",),
     "validation": ("_val", "_valid", "_validation"),
@@ -48,8 +48,10 @@ def read_arrays(request: Request) -> Reading:
     """Reads an `.npz` file: `x` and `y`, or `x_train`, `y_train`, `x_test`, `y_test` with or without `x_val`, `y_val`.
 
     Images are (n, height, width[, channels]), pixels of 0 to 255, kept at their size unless `image_size` says another;
-    tables (n, columns), NaN where a cell is missing. `class_names` names integer classes; `--target KEY` picks other
-    targets, `--group-from KEY` an array of groups, `--test FILE.npz` another file to test on. Large arrays that are
+    tables (n, columns), NaN where a cell is missing; series (n, steps, channels), NaN where a step is. Of three axes
+    those are series that are called `series`, name their channels in `columns`, or have values that no pixel has.
+    `class_names` names integer classes; `--target KEY` picks other targets, `--group-from KEY` an array of groups,
+    `--test FILE.npz` another file to test on. Large arrays that are
     stored without compression stay on disk.
 
     Raises:
@@ -69,7 +71,8 @@ def read_arrays(request: Request) -> Reading:
     }
     if not parts or any(finding.severity == "error" for finding in findings):
         return _reading(request, "table", None, findings, facts, _nothing)
-    kind, wrong = _kind(path, parts)
+    columns = tuple(_texts(arrays, COLUMNS, set()))
+    kind, wrong = _kind(path, parts, columns)
     findings += wrong
     groups, wrong = _groups(path, arrays, config, parts)
     findings += wrong
@@ -80,7 +83,6 @@ def read_arrays(request: Request) -> Reading:
     answers = understand(pairs, config.task, names, images=kind == "image")
     findings += answers.findings
     facts |= _facts(kind, parts, answers)
-    columns = tuple(_texts(arrays, COLUMNS, set()))
 
     def load() -> Raw:
         return _raw(kind, parts, answers, columns, groups, config)
@@ -174,7 +176,7 @@ def _test_parts(path: Path, config: DataConfig, parts: Sequence[Part]) -> tuple[
     return tests[:1], [*findings, *wrong]
 
 
-def _kind(path: Path, parts: Sequence[Part]) -> tuple[Kind | None, list[Finding]]:
+def _kind(path: Path, parts: Sequence[Part], columns: Sequence[str]) -> tuple[Kind | None, list[Finding]]:
     """What the samples are, by their shape and values; all that is wrong with them."""
     first = parts[0].x
     shapes = {part.x.shape[1:] for part in parts}
@@ -184,14 +186,29 @@ def _kind(path: Path, parts: Sequence[Part]) -> tuple[Kind | None, list[Finding]
     if first.dtype.kind not in "uifb" or first.ndim not in (2, 3, 4) or 0 in first.shape:
         found = f"{parts[0].x_name} has shape {first.shape} of {first.dtype}"
         return None, [
-            Finding("error", f"{path}: {found}; expected images (n, h, w[, c]) or rows (n, columns) of numbers")
+            Finding(
+                "error",
+                f"{path}: {found}; expected images (n, h, w[, c]), rows (n, columns) or series (n, steps, channels)",
+            )
         ]
     if first.ndim == 4 and first.shape[-1] not in (1, 2, 3, 4):
         return None, [
             Finding("error", f"{path}: {parts[0].x_name} has shape {first.shape}; expected 1, 3 or 4 channels, last")
         ]
-    check = _check_rows if first.ndim == 2 else _check_pixels
-    return "table" if first.ndim == 2 else "image", [f for part in parts for f in check(path, part)]
+    kind: Kind = "table" if first.ndim == 2 else "series" if _is_series(parts, columns) else "image"
+    check = _check_pixels if kind == "image" else _check_rows
+    return kind, [finding for part in parts for finding in check(path, part)]
+
+
+def _is_series(parts: Sequence[Part], columns: Sequence[str]) -> bool:
+    """Whether samples of two axes are steps of channels rather than grey pixels."""
+    first = parts[0]
+    if first.x.ndim != 3 or first.x.dtype.kind != "f":
+        return False
+    if first.x_name.startswith("series") or len(columns) == first.x.shape[2]:
+        return True
+    chunks = (part.x[start : start + CHUNK] for part in parts for start in range(0, len(part.x), CHUNK))
+    return any(bool((chunk < 0).any() or (chunk > 255).any()) for chunk in chunks)
 
 
 def _check_rows(path: Path, part: Part) -> list[Finding]:
@@ -200,7 +217,7 @@ def _check_rows(path: Path, part: Part) -> list[Finding]:
     for start in range(0, len(part.x), CHUNK):
         wrong = np.argwhere(np.isinf(part.x[start : start + CHUNK]))
         if wrong.size:
-            row, column = int(wrong[0][0]) + start, int(wrong[0][1])
+            row, column = int(wrong[0][0]) + start, int(wrong[0][-1])
             where = f"{part.x_name}, row {row}, column {column} (counted from 0)"
             return [Finding("error", f"{path}: {where} is infinite; correct it, NaN means missing")]
     return []
@@ -223,7 +240,7 @@ def _check_pixels(path: Path, part: Part) -> list[Finding]:
             Finding("error", f"{path}: {part.x_name} of shape {part.x.shape} has {span}; expected pixels of 0 to 255")
         ]
     if part.x.dtype.kind == "f" and high <= 1:
-        raw = "(x * 255).round().astype('uint8')"
+        raw = "(x * 255).round().astype('uint8'); if they are series, add columns, the names of their channels"
         return [Finding("error", f"{path}: {part.x_name} has pixels of 0 to 1; the model takes raw ones, save {raw}")]
     return []
 
@@ -257,7 +274,7 @@ def _texts(arrays: Mapping[str, np.ndarray], keys: Sequence[str], taken: set[str
 
 def _facts(kind: Kind, parts: Sequence[Part], answers: Answers) -> dict[str, Any]:
     facts: dict[str, Any] = {"samples": sum(len(part.x) for part in parts), "shape": list(parts[0].x.shape[1:])}
-    if kind == "table" and parts[0].x.dtype.kind == "f":
+    if kind != "image" and parts[0].x.dtype.kind == "f":
         chunks = (part.x[at : at + CHUNK] for part in parts for at in range(0, len(part.x), CHUNK))
         facts["missing"] = sum(int(np.isnan(chunk).sum()) for chunk in chunks)
     if answers.task in ("binary", "multiclass"):
@@ -295,7 +312,7 @@ def _raw(
     groups: np.ndarray | None,
     config: DataConfig,
 ) -> Raw:
-    samples = [_pixels(part.x, config) if kind == "image" else part.x for part in parts]
+    samples = [_pixels(part.x, config) if kind == "image" else _numbers(part.x, kind) for part in parts]
     tested = [at for at, part in enumerate(parts) if part.split == "test"]
     others = [at for at in range(len(parts)) if at not in tested]
     given = any(parts[at].split == "validation" for at in others)
@@ -311,14 +328,20 @@ def _raw(
         kind=kind,
         task=answers.task,
         labels=answers.labels,
-        columns=named if kind == "table" else (),
+        columns=() if kind == "image" else named,
         schema=tuple({"name": name, "type": "number"} for name in named) if kind == "table" else (),
         test_samples=samples[tested[0]] if tested else None,
         test_targets=answers.targets[tested[0]] if tested else None,
         parts=np.concatenate(marks) if given else None,
         groups=groups,
+        hop=parts[0].x.shape[1] if kind == "series" else 0,
         target_transform="standard" if config.target_transform == "auto" else config.target_transform,
     )
+
+
+def _numbers(values: np.ndarray, kind: Kind) -> np.ndarray:
+    """Rows as they lie there; series in single precision, as recordings are read."""
+    return values.astype(np.float32, copy=False) if kind == "series" else values
 
 
 def _pixels(images: np.ndarray, config: DataConfig) -> np.ndarray:

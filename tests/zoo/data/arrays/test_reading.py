@@ -230,3 +230,46 @@ def test_numbers_between_whole_ones_are_no_classes(tmp_path):
 def test_the_facts_of_a_regression_are_plain_numbers(tmp_path):
     (facts,) = read(packed(tmp_path, x=ROWS, y=ROWS[:, 0])).facts["targets"]
     assert [type(facts[key]) for key in ("min", "mean", "max")] == [float] * 3
+
+
+SERIES = GENERATOR.normal(size=(30, 12, 2))
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"x": SERIES},
+        {"series": np.abs(SERIES) / 10},
+        {"x": np.abs(SERIES) / 10, "columns": np.array(["ax", "ay"])},
+    ],
+)
+def test_three_axes_are_series_by_name_channels_or_values(tmp_path, arrays):
+    (given,) = (array for name, array in arrays.items() if name != "columns")
+    reading = read(packed(tmp_path, **arrays, y=CLASSES))
+    raw = reading.load()
+    assert (reading.kind, raw.kind, raw.hop, errors(reading)) == ("series", "series", 12, [])
+    np.testing.assert_array_equal(raw.samples, given.astype(np.float32))
+    assert raw.columns == (("ax", "ay") if "columns" in arrays else ("column 1", "column 2"))
+
+
+def test_grey_pixels_of_three_axes_stay_images_and_fractions_say_what_to_add_for_series(tmp_path):
+    grey = GENERATOR.integers(0, 256, (30, 8, 8)).astype(np.float64)
+    assert read(packed(tmp_path, x=grey, y=CLASSES)).kind == "image"
+    (message,) = errors(read(packed(tmp_path, x=grey / 255, y=CLASSES)))
+    assert "if they are series, add columns" in message
+
+
+def test_series_keep_people_apart_and_an_infinite_value_is_an_error(tmp_path):
+    values, people = SERIES.copy(), np.repeat(np.arange(6), 5)
+    values[2, :4] = np.nan
+    path = packed(tmp_path, x=values, y=CLASSES, person=people)
+    dataset = load(str(path), seed=0, group_from="person")
+    assert np.isfinite(dataset.inputs(dataset.train)).all()
+    of = {float(sample[-1, 0]): person for sample, person in zip(values.astype(np.float32), people, strict=True)}
+    splits = (dataset.train, dataset.validation, dataset.test)
+    groups = [{of[float(sample[-1, 0])] for sample in np.asarray(split.samples)} for split in splits]
+    assert all(groups)
+    assert groups[0].isdisjoint(groups[1] | groups[2])
+    assert groups[1].isdisjoint(groups[2])
+    values[4, 2, 1] = np.inf
+    assert "is infinite" in errors(read(packed(tmp_path, x=values, y=CLASSES)))[0]
