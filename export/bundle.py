@@ -158,12 +158,22 @@ def fill(
     runs.write_json(folder / runs.BUNDLE_MANIFEST, content)
     labels = content.get("output", {}).get("labels") or ()
     runs.write_text(folder / runs.LABELS, "".join(f"{label}\n" for label in labels))
+    words = _vocabulary(content)
+    if words:
+        runs.write_text(folder / runs.VOCABULARY, "".join(f"{word}\n" for word in words))
     runs.write_npz(folder / runs.GOLDEN, **golden)
     if extra is not None:
         extra(folder, model, content, golden)
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     lines = [f"{runs.sha256(file)}  {file.relative_to(folder).as_posix()}\n" for file in files]
     runs.write_text(folder / runs.CHECKSUMS, "".join(lines))
+
+
+def _vocabulary(content: Mapping[str, Any]) -> list[str]:
+    """What each id of a model for texts stands for, in their order; empty for any other model."""
+    steps = content.get("steps") or ()
+    words = next((step["vocabulary"] for step in steps if step["step"] == "tokenise"), None)
+    return [] if words is None else [*preprocessing.NO_WORDS, *words]
 
 
 def model_bytes(model: Path) -> int:

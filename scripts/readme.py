@@ -22,8 +22,9 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 def recipes() -> str:
     """The table of recipes with their measured figures."""
     rows = [
-        "| recipe | data | parameters | test, Keras | test, int8 | int8 file | auto | best baseline | training |",
-        "|---|---|---:|---:|---:|---:|---|---:|---:|",
+        "| recipe | data | parameters | MACs | test, Keras | over seeds | test, int8 | int8 file | auto "
+        "| best baseline | training |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---|---:|---:|",
     ]
     rows += [_row(name, figures) for name, figures in sorted(measured().items()) if name in RECIPES]
     return "\n".join(rows)
@@ -39,13 +40,23 @@ def _row(name: str, figures: Mapping[str, Any]) -> str:
         f"`{name}`",
         RECIPES.get(name).dataset,
         f"{figures['parameters']:,}",
+        f"{figures['macs']:,}" if figures.get("macs") is not None else "",
         _figure(metric, figures["metrics"][metric]),
+        _seeds(metric, figures.get("seeds") or {}),
         *quantized,
         _chosen(figures["exports"].get("auto", {})),
         _figure(metric, baseline),
         f"{figures['seconds']:.0f} s",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _seeds(metric: str, seeds: Mapping[str, float]) -> str:
+    """Least and most over the seeds; empty where there is one."""
+    if not seeds:
+        return ""
+    low, high = (_figure(metric, value).removeprefix("R² ") for value in (min(seeds.values()), max(seeds.values())))
+    return f"{low.removesuffix(' %')} to {high}"
 
 
 def _chosen(exported: Mapping[str, Any]) -> str:

@@ -427,6 +427,9 @@ def _mel_filters(step: Step, size: int) -> np.ndarray:
 PAD, UNKNOWN = 0, 1
 """Ids of what is no word: before a short text, and a word that the training texts hardly hold."""
 
+NO_WORDS = ("<pad>", "<unknown>")
+"""How these two are written in a list of words by id."""
+
 LEAST_TEXTS = 2
 """Times that a word stands in the training texts to be known."""
 

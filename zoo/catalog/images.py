@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.cards import RecipeCard
+from zoo.cards import Anchor, RecipeCard
 
 _IMAGE_SETS = {"mnist": "mnist", "fashion": "fashion_mnist", "digits": "digits"}
 
@@ -53,6 +53,20 @@ _DIFFERENCES: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
+_ANCHORS = {
+    "mnist-cnn": Anchor(
+        what="Simple MNIST convnet, 34,826 parameters",
+        figure="about 99 %",
+        source="keras.io/examples/vision/mnist_convnet",
+    ),
+    "fashion-cnn": Anchor(
+        what="two convolutions, pooling and batch norm",
+        figure="93.4 %",
+        source="README of zalandoresearch/fashion-mnist",
+    ),
+}
+
+
 def _grid() -> tuple[RecipeCard, ...]:
     """Every recipe of small images on every set of them."""
     cards = []
@@ -68,6 +82,7 @@ def _grid() -> tuple[RecipeCard, ...]:
                 summary=recipe["summary"],
                 hyperparameters=recipe["hyperparameters"] | change.get("hyperparameters", {}),
                 training=recipe["training"] | change.get("training", {}),
+                anchors=(_ANCHORS[name],) if name in _ANCHORS else (),
             )
             cards.append(card)
     return tuple(cards)
@@ -83,6 +98,13 @@ CARDS = (
         summary="LeNet-5 as in the paper, but for the softmax and the optimizer",
         hyperparameters={},
         training={"epochs": 8, "learning_rate": 0.003, **_SHORT, "augment": "shift"},
+        anchors=(
+            Anchor(
+                what="LeNet-5 of the paper, without distortions",
+                figure="99.05 %",
+                source="LeCun et al., Proc. IEEE 86, 1998",
+            ),
+        ),
     ),
     RecipeCard(
         name="mnist-cnn-nano",
@@ -101,6 +123,13 @@ CARDS = (
         summary="ResNet-8 of MLPerf Tiny on clothing",
         hyperparameters={"dropout": 0.2},
         training={"epochs": 12, "learning_rate": 0.01, **_SHORT, "augment": "flip+shift", "augment_strength": 0.5},
+        anchors=(
+            Anchor(
+                what="ResNet-18, 11 million parameters",
+                figure="94.9 %",
+                source="README of zalandoresearch/fashion-mnist",
+            ),
+        ),
     ),
     RecipeCard(
         name="flowers-mobilenet",

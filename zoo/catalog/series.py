@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo.cards import RecipeCard
+from zoo.cards import Anchor, RecipeCard
 
 _HAR = {"batch_size": 128, "schedule": "onecycle", "augment": "scale+jitter", "monitor": "macro_f1"}
 
@@ -65,6 +65,13 @@ CARDS = (
             "augment": "scale+jitter",
             "monitor": "last",
         },
+        anchors=(
+            Anchor(
+                what="nearest neighbour by dependent time warping",
+                figure="97.5 %",
+                source="Bagnall et al., arXiv:1811.00075",
+            ),
+        ),
     ),
     RecipeCard(
         name="vowels-lstm",
@@ -81,5 +88,12 @@ CARDS = (
             "augment": "jitter",
             "monitor": "last",
         },
+        anchors=(
+            Anchor(
+                what="rules on regions that the series pass",
+                figure="94.1 %",
+                source="Kudo, Toyama, Shimbo, Pattern Recognition Letters 20, 1999",
+            ),
+        ),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.cards import RecipeCard, Task
+from zoo.cards import Anchor, RecipeCard, Task
 
 _SHARED = {"batch_size": 16, "learning_rate": 0.003, "schedule": "cosine"}
 
@@ -27,6 +27,14 @@ _TABLES: dict[str, tuple[Task, dict[str, Any], dict[str, Any]]] = {
 }
 """Set to its task, its hyperparameters and its training."""
 
+_ANCHORS = {
+    "wine_quality": Anchor(
+        what="a support vector machine, cross-validated",
+        figure="62.4 %",
+        source="Cortez et al., Decision Support Systems 47, 2009",
+    )
+}
+
 CARDS = tuple(
     RecipeCard(
         name=f"{dataset.replace('_', '-')}-mlp",
@@ -36,6 +44,7 @@ CARDS = tuple(
         summary="dense layers on standardised columns",
         hyperparameters=hyperparameters,
         training=_SHARED | training,
+        anchors=(_ANCHORS[dataset],) if dataset in _ANCHORS else (),
     )
     for dataset, (task, hyperparameters, training) in _TABLES.items()
 )

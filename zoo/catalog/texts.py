@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.cards import RecipeCard
+from zoo.cards import Anchor, RecipeCard
 
 _REVIEWS: dict[str, Any] = {"batch_size": 128, "learning_rate": 0.003, "schedule": "onecycle"}
+_MAAS = Anchor(
+    what="word vectors learnt from unlabelled reviews too, and a bag of words",
+    figure="88.89 %",
+    source="Maas et al., ACL 2011",
+)
 
 CARDS = (
     RecipeCard(
@@ -17,6 +22,7 @@ CARDS = (
         summary="film reviews by a GRU over embedded words",
         hyperparameters={"encoder": "gru", "embedding": 64, "units": 64, "dropout": 0.4, "word_dropout": 0.3},
         training={"epochs": 4, **_REVIEWS},
+        anchors=(_MAAS,),
     ),
     RecipeCard(
         name="imdb-lstm",
@@ -26,6 +32,7 @@ CARDS = (
         summary="film reviews by an LSTM over embedded words",
         hyperparameters={"encoder": "lstm", "embedding": 64, "units": 64, "dropout": 0.4, "word_dropout": 0.3},
         training={"epochs": 4, **_REVIEWS},
+        anchors=(_MAAS,),
     ),
     RecipeCard(
         name="imdb-conv1d",
@@ -36,6 +43,7 @@ CARDS = (
         hyperparameters={"encoder": "conv1d", "embedding": 64, "units": 128, "dropout": 0.4, "word_dropout": 0.3},
         training={"epochs": 5, **_REVIEWS},
         data={"words": 400, "vocabulary": 20_000},
+        anchors=(_MAAS,),
     ),
     RecipeCard(
         name="sms-spam-gru",
@@ -45,6 +53,13 @@ CARDS = (
         summary="wanted messages and spam by a GRU over embedded words",
         hyperparameters={"encoder": "gru", "dropout": 0.4},
         training={"epochs": 12, "batch_size": 32, "learning_rate": 0.003, "schedule": "onecycle"},
+        anchors=(
+            Anchor(
+                what="a support vector machine on words",
+                figure="97.64 %",
+                source="Almeida, Hidalgo, Yamakami, DocEng 2011",
+            ),
+        ),
     ),
     RecipeCard(
         name="trec-gru",
@@ -54,5 +69,12 @@ CARDS = (
         summary="what a question asks for, by a GRU over embedded words",
         hyperparameters={"encoder": "gru", "embedding": 64, "dropout": 0.4, "bidirectional": True},
         training={"epochs": 10, "batch_size": 32, "learning_rate": 0.003, "schedule": "onecycle"},
+        anchors=(
+            Anchor(
+                what="a convolution over embeddings learnt from these questions alone",
+                figure="91.2 %",
+                source="Kim, arXiv:1408.5882",
+            ),
+        ),
     ),
 )

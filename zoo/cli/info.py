@@ -61,6 +61,7 @@ def _recipe(name: str) -> dict[str, Any]:
         "hyperparameters": _knobs(builder.hyperparameters, config.hyperparameters),
         "training": _knobs(TRAINING, asdict(config.training)),
         "splits": _knobs(DATA, asdict(config.data)),
+        "anchors": [asdict(anchor) for anchor in card.anchors],
         "measured": measured().get(name),
     }
 
@@ -161,9 +162,13 @@ def _page(value: Mapping[str, Any]) -> str:
     measured = value.get("measured")
     if measured:
         figures = ", ".join(f"{name} {figure:.4f}" for name, figure in measured["metrics"].items())
-        facts.append(
-            ("measured", f"test {figures}; {measured['parameters']:,} parameters, {measured['seconds']:.0f} s")
-        )
+        macs = f", {measured['macs']:,} MACs" if measured.get("macs") is not None else ""
+        cost = f"{measured['parameters']:,} parameters{macs}, {measured['seconds']:.0f} s"
+        facts.append(("measured", f"test {figures}; {cost}"))
+        seeds = [f"{figure:.4f}" for figure in (measured.get("seeds") or {}).values()]
+        facts += [("over seeds", f"{measured['metric']} {', '.join(seeds)}")] if seeds else []
+    anchors = (f"{anchor['figure']}, {anchor['what']} ({anchor['source']})" for anchor in value.get("anchors", ()))
+    facts += [("published", anchor) for anchor in anchors]
     lines.append(aligned(facts))
     for section in ("hyperparameters", "training", "splits"):
         if section in value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -29,7 +30,7 @@ def command(pattern: str, family: str | None, task: str | None, builders: bool, 
         _builders(pattern, as_json=as_json)
         return
     cards = [card for card in _cards(pattern) if family in (None, card["family"]) and task in (None, card["task"])]
-    rows = [("NAME", "FAMILY", "TASK", "DATASET", "PARAMETERS", "TEST METRIC", "SECONDS")]
+    rows = [("NAME", "FAMILY", "TASK", "DATASET", "PARAMETERS", "MACS", "TEST METRIC", "SEEDS", "SECONDS")]
     rows += [(c["name"], c["family"], c["task"], c["dataset"], *_figures(c["measured"])) for c in cards]
     text = aligned(rows) if cards else "no recipe matches; see: zoo list"
     emit(
@@ -52,17 +53,24 @@ def _cards(pattern: str) -> list[dict[str, Any]]:
             "task": card.task,
             "dataset": card.dataset,
             "summary": card.summary,
+            "anchors": [asdict(anchor) for anchor in card.anchors],
             "measured": figures.get(card.name),
         }
         for card in found
     ]
 
 
-def _figures(measured: dict[str, Any] | None) -> tuple[str, str, str]:
+def _figures(measured: dict[str, Any] | None) -> tuple[str, ...]:
     if not measured:
-        return "-", "not measured", "-"
-    metric = measured["metric"]
-    return f"{measured['parameters']:,}", f"{metric} {measured['metrics'][metric]:.4f}", f"{measured['seconds']:.0f}"
+        return "-", "-", "not measured", "-", "-"
+    metric, seeds = measured["metric"], (measured.get("seeds") or {}).values()
+    return (
+        f"{measured['parameters']:,}",
+        f"{measured['macs']:,}" if measured.get("macs") is not None else "-",
+        f"{metric} {measured['metrics'][metric]:.4f}",
+        f"{min(seeds):.4f} to {max(seeds):.4f}" if seeds else "-",
+        f"{measured['seconds']:.0f}",
+    )
 
 
 def _builders(pattern: str, *, as_json: bool) -> None:
