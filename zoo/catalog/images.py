@@ -95,9 +95,17 @@ CARDS = (
         builder="lenet5",
         dataset="mnist",
         task="multiclass",
-        summary="LeNet-5 as in the paper, but for the softmax and the optimizer",
-        hyperparameters={},
-        training={"epochs": 8, "learning_rate": 0.003, **_SHORT, "augment": "shift"},
+        summary="LeNet-5 with the largest of each pool and a softmax, by Adam",
+        hyperparameters={"pooling": "max"},
+        training={
+            "epochs": 15,
+            "learning_rate": 0.004,
+            "schedule": "onecycle",
+            "batch_size": 64,
+            "min_steps": 400,
+            "augment": "shift",
+            "augment_strength": 0.3,
+        },
         anchors=(
             Anchor(
                 what="LeNet-5 of the paper, without distortions",
@@ -112,8 +120,8 @@ CARDS = (
         dataset="mnist",
         task="multiclass",
         summary="a convolutional network for a micro-controller: under 10,000 parameters",
-        hyperparameters={"filters": 8, "stem_stride": 1, "stem_kernel": 3},
-        training={"epochs": 10, "learning_rate": 0.01, **_SHORT, "augment": "shift", "augment_strength": 0.5},
+        hyperparameters={"filters": 10, "growth": 1.6, "head": "flatten"},
+        training={"epochs": 10, "learning_rate": 0.01, **_SHORT},
     ),
     RecipeCard(
         name="fashion-resnet8",
