@@ -130,7 +130,7 @@ class TrainingConfig:
         text(
             "augment",
             "vary training samples, such as flip+shift; images: flip, crop, shift, colour, erase; series: jitter, "
-            "scale, shift; sounds: shift, noise, mask; all: mixup",
+            "scale, shift, rotate; sounds: shift, noise, mask; all: mixup",
             "none",
         )
     )

@@ -2,11 +2,12 @@
 
 Every batch draws from (seed, epoch, step), so that a resumed or repeated training sees the same samples. Mixup: Zhang,
 Cisse, Dauphin and Lopez-Paz, arXiv:1710.09412. Masking: Park et al., "SpecAugment", arXiv:1904.08779. Erasing: Zhong et
-al., arXiv:1708.04896.
+al., arXiv:1708.04896. Rotating sensors: Um et al., arXiv:1706.00527.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,16 +22,18 @@ MIXUP_ALPHA = 0.2
 """Of the Beta distribution that mixup's shares are drawn from, as in the paper's ImageNet experiments."""
 
 
+ROTATE, AXES = "rotate", 3
 NONE = "none"
 
 
-def read_augment(given: str, kind: str, task: str) -> tuple[str, ...]:
+def read_augment(given: str, kind: str, task: str, shape: Sequence[int] = ()) -> tuple[str, ...]:
     """The variations that a knob names.
 
     Args:
         given: Names with "+" or commas between them, or "none".
         kind: Of the data.
         task: Of the data.
+        shape: Of a sample; empty where it is not known.
 
     Raises:
         UsageError: An unknown name, or one that does not fit.
@@ -42,6 +45,10 @@ def read_augment(given: str, kind: str, task: str) -> tuple[str, ...]:
             raise UsageError(f"augment = {name!r} is nothing that {kind} data have{suggest(name, known)}")
     if len(set(names)) < len(names):
         raise UsageError(f"augment = {', '.join(names)} names a variation twice; give each once")
+    if ROTATE in names and shape and shape[-1] % AXES:
+        raise UsageError(
+            f"augment = rotate turns sensors of x, y and z; {shape[-1]} channels are none, leave it out"
+        )
     if MIXUP in names and task == "regression":
         raise UsageError("augment = mixup mixes classes, not the numbers of a regression; leave it out")
     return tuple(names)
@@ -192,6 +199,22 @@ def _scale(samples: Any, seed: Any, strength: float) -> Any:
     return samples * _uniform(samples, seed, 1 - 0.2 * strength, 1 + 0.2 * strength, per=samples.shape[-1])
 
 
+def _rotate(samples: Any, seed: Any, strength: float) -> Any:
+    """Each three channels turned as one sensor, by up to 30 degrees about any axis; all of a sample alike."""
+    import tensorflow as tf
+
+    count = tf.shape(samples)[0]
+    axis = tf.math.l2_normalize(tf.random.stateless_normal([count, AXES], seed), axis=1)
+    most = strength * math.pi / 6
+    angle = tf.random.stateless_uniform([count, 1, 1], seed + tf.constant([0, 1], tf.int32), -most, most)
+    x, y, z = tf.unstack(axis, axis=1)
+    none = tf.zeros_like(x)
+    cross = tf.reshape(tf.stack([none, -z, y, z, none, -x, -y, x, none], axis=1), [count, AXES, AXES])
+    turn = tf.eye(AXES) + tf.sin(angle) * cross + (1.0 - tf.cos(angle)) * (cross @ cross)  # Rodrigues' formula
+    parts = [part @ turn for part in tf.split(samples, samples.shape[-1] // AXES, axis=-1)]
+    return tf.ensure_shape(tf.concat(parts, axis=-1), samples.shape)
+
+
 def _shift_steps(samples: Any, seed: Any, strength: float) -> Any:
     """Earlier or later by up to a tenth of the steps; the first or last step is continued."""
     import tensorflow as tf
@@ -227,7 +250,7 @@ def _noise(samples: Any, seed: Any, strength: float) -> Any:
 
 VARIATIONS: Mapping[str, Mapping[str, Variation]] = {
     "image": {"flip": _flip, "crop": _crop, "shift": _shift_image, "colour": _colour, "erase": _erase},
-    "series": {"jitter": _jitter, "scale": _scale, "shift": _shift_steps},
+    "series": {"jitter": _jitter, "scale": _scale, "shift": _shift_steps, ROTATE: _rotate},
     "audio": {"shift": _shift_steps, "noise": _noise, "mask": _mask},
 }
 """Kind of data to its variations, in the order in which they are applied."""

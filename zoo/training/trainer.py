@@ -165,7 +165,7 @@ def resolve(config: RunConfig, dataset: Dataset, loss: Any, on_event: Listener) 
     if advice:
         chosen = ", ".join(f"{name} {value}" for name, value in advice.items())
         on_event(Message(f"chosen for {len(dataset.train):,} training samples: {chosen}"))
-    read_augment(config.training.augment, dataset.input.kind, dataset.output.task)
+    read_augment(config.training.augment, dataset.input.kind, dataset.output.task, dataset.input.shape)
     resolved = config.for_data(dataset.output.task, len(dataset.train))
     if resolved.training.epochs != config.training.epochs:
         few = f"{len(dataset.train):,} training samples are few steps"

@@ -57,6 +57,21 @@ def test_a_flipped_image_is_its_mirror_and_others_stay():
     assert 16 < sum(mirrored) < 48
 
 
+def test_a_turned_sensor_measures_the_same_force_and_every_sample_turns_by_itself():
+    base, (found, _) = samples_of("series"), vary("series", "rotate")
+    np.testing.assert_allclose(np.linalg.norm(found, axis=-1), np.linalg.norm(base, axis=-1), rtol=1e-4)
+    turned = [np.linalg.lstsq(old, new, rcond=None)[0] for old, new in zip(base, found, strict=True)]
+    degrees = [np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1))) for turn in turned]
+    assert 20 < max(degrees) <= 30.1
+    assert len({round(one, 3) for one in degrees}) > 50
+
+
+def test_what_is_no_sensor_of_three_axes_is_not_turned():
+    assert read_augment("rotate", "series", "multiclass", (40, 6)) == ("rotate",)
+    with pytest.raises(UsageError, match="4 channels are none, leave it out"):
+        read_augment("rotate", "series", "multiclass", (40, 4))
+
+
 def test_a_shifted_image_is_the_same_image_elsewhere():
     pixels = np.zeros((8, 16, 16, 1), np.float32)
     pixels[:, 8, 8] = 255.0
