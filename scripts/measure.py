@@ -1,9 +1,9 @@
 """Trains recipes by the command line, exports each to float32, int8 and what auto chooses, and records the figures.
 
 A recipe whose data is a stand-in is refused: the figures are of the real sets. Beside its figures each recipe has the
-fingerprint of the settings they were measured with, so that a recipe changed since then is known for stale. A recipe
-that trains quickly is trained with more seeds, which draw other splits too where the set has no test split of its own,
-so that its figure has a spread. README.md's table is made from them (`scripts/readme`).
+fingerprint of the settings they were measured with, so that a recipe changed since then is known for stale. With
+`--complete` a recipe that trains quickly is trained with more seeds, which draw other splits too where the set has no
+test split of its own, so that its figure has a spread. README.md's table is made from them (`scripts/readme`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -116,16 +117,14 @@ def measure(name: str, out: Path) -> dict[str, Any]:
     settings = config_sha256(name)
     trained = figures_of("train", name, "--out", str(out), "--strict-data")
     run = json.loads((Path(trained["run"]) / "run.json").read_text(encoding="utf-8"))
-    metric = PRIMARY[RECIPES.get(name).task]
     return {
-        "metric": metric,
+        "metric": PRIMARY[RECIPES.get(name).task],
         "metrics": {key: round(value, 5) for key, value in trained["metrics"]["test"].items()},
         "baselines": dict(trained["baselines"]),
         "parameters": trained["parameters"],
         "macs": macs(name),
         "seconds": round(trained["seconds"], 1),
         "seed": run["seed"],
-        **spread(name, metric, trained["metrics"]["test"][metric], trained["seconds"], out),
         "config_sha256": settings,
         "versions": run["versions"],
         "exports": {mode: exported(trained["run"], mode) for mode in ("float32", "int8", "auto")},
@@ -154,14 +153,14 @@ def spread(name: str, metric: str, first: float, seconds: float, out: Path) -> d
     return {"seeds": found}
 
 
-def complete(name: str, figures: dict[str, Any], out: Path) -> dict[str, Any]:
-    """Figures of an older measurement with what they lack: operations, and the spread of a quick one."""
-    metric, lacks = figures["metric"], dict(figures)
-    if "macs" not in figures:
-        lacks["macs"] = macs(name)
-    if "seeds" not in figures:
-        lacks |= spread(name, metric, figures["metrics"][metric], figures["seconds"], out)
-    return lacks
+def complete(name: str, figures: Mapping[str, Any], out: Path) -> dict[str, Any]:
+    """Figures of a measurement with what they lack: operations, and the spread of a quick one."""
+    metric, found = figures["metric"], dict(figures)
+    if "macs" not in found:
+        found["macs"] = macs(name)
+    if "seeds" not in found:
+        found |= spread(name, metric, found["metrics"][metric], found["seconds"], out)
+    return found
 
 
 def exported(run: str, mode: str) -> dict[str, Any]:
@@ -193,7 +192,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("patterns", nargs="*", default=["*"], help="recipes, wildcards allowed")
     parser.add_argument("--only-missing", action="store_true", help="those not measured with today's settings alone")
-    parser.add_argument("--complete", action="store_true", help="measure what older figures lack alone")
+    parser.add_argument(
+        "--complete", action="store_true", help="measure what figures lack: operations, a spread over seeds"
+    )
     parser.add_argument("--check", action="store_true", help="measure nothing, fail where figures are missing or stale")
     arguments = parser.parse_args()
     names = sorted({name for pattern in arguments.patterns for name in RECIPES.names(pattern)})
@@ -206,9 +207,8 @@ def main() -> None:
     for name in names:
         try:
             with tempfile.TemporaryDirectory() as folder:
-                known = measured().get(name)
-                old = dict(known) if arguments.complete and known is not None else None
-                figures = complete(name, old, Path(folder)) if old else measure(name, Path(folder))
+                known = measured().get(name) if arguments.complete else None
+                figures = complete(name, known, Path(folder)) if known else measure(name, Path(folder))
         except MeasureError as error:
             print(f"{name}: {error}", file=sys.stderr)
             failed.append(name)
