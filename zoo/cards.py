@@ -49,12 +49,14 @@ class OutputSpec:
         channels: Of a forecast, the positions of what is forecast among the input's channels. The answers are then all
             steps ahead of the first of them, in their order, followed by those of the next; empty where nothing is
             forecast.
+        season: Steps of a season of what is forecast; 0 where nothing is.
     """
 
     task: Task
     shape: tuple[int, ...]
     labels: tuple[str, ...] = ()
     channels: tuple[int, ...] = ()
+    season: int = 0
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:

@@ -334,7 +334,7 @@ def _check_needs(builder: Builder, layers: Mapping[str, Any]) -> None:
     for name in builder.card.needs if layers["dataset"] not in DATASETS else ():
         if not layers["data"].get(name):
             knob = next(knob for knob in DATA if knob.name == name)
-            raise UsageError(f"{builder.card.name} needs {name}, {knob.help}; add --set {name}=N")
+            raise UsageError(f"{builder.card.name} needs {name}: {knob.help}; add --set {name}=N")
 
 
 def _sections(builder: Builder) -> dict[str, str]:

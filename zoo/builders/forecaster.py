@@ -40,8 +40,9 @@ def _recommend(inputs: InputSpec, outputs: OutputSpec, samples: int) -> dict[str
         choice(
             "residual",
             "last",
-            "last takes the last value off the history and adds it to the forecast; none leaves both as they are",
-            ("last", "none"),
+            "what a forecast is told from: the last value, the season before (of a season within the window), or none; "
+            "the last value is taken off the history but for none",
+            ("last", "season", "none"),
             search=("last",),
         ),
         flag("linear_path", True, "a linear path beside the network", search=(True,)),
@@ -70,8 +71,7 @@ def forecaster(
 ) -> Any:
     """Builds the network, (batch, window, channels) float32 -> (batch, targets * horizon) float32.
 
-    What ends both paths begins as zeros: an untrained model answers with the last value, or with residual = none with
-    the mean.
+    What ends both paths begins as zeros: an untrained model answers with what `residual` names, or with the mean.
     """
     import keras
 
@@ -82,10 +82,11 @@ def forecaster(
     start, x = scaled_input(inputs)
     targets, horizon = len(outputs.channels), outputs.horizon
     parts = []
-    if residual == "last":
-        last = keras.layers.Cropping1D((inputs.shape[0] - 1, 0))(x)  # (batch, 1, channels)
+    if residual != "none":
+        last = _steps(x, inputs.shape[0] - 1, inputs.shape[0])  # (batch, 1, channels)
+        before = last if residual == "last" else _season_before(x, outputs)
         x = keras.layers.Subtract()([x, last])
-        parts.append(_chosen(last, outputs.channels))  # (batch, targets, 1)
+        parts.append(_chosen(before, outputs.channels))  # (batch, targets, horizon), or 1 in place of the horizon
     if linear_path:
         history = _chosen(x, outputs.channels)  # (batch, targets, window)
         parts.append(_beginning_at_zero(horizon, l1, l2)(history))
@@ -104,6 +105,34 @@ def _beginning_at_zero(size: int, l1: float, l2: float) -> Any:
     import keras
 
     return keras.layers.Dense(size, kernel_initializer="zeros", kernel_regularizer=penalty(l1, l2), dtype="float32")
+
+
+def _steps(x: Any, low: int, high: int) -> Any:
+    """These steps of (batch, steps, channels)."""
+    import keras
+
+    return keras.layers.Cropping1D((low, x.shape[1] - high))(x)
+
+
+def _season_before(x: Any, outputs: OutputSpec) -> Any:
+    """(batch, window, channels) to (batch, horizon, channels): for each step ahead, the one a season before it.
+
+    Raises:
+        ModelError: A season is no part of the window.
+    """
+    import keras
+
+    window, season = x.shape[1], outputs.season
+    if not 1 <= season <= window:
+        raise ModelError(
+            f"forecaster with residual = season needs a season within the window of {window} steps, it has {season}; set "
+            "season = N or a longer window, or residual = last"
+        )
+    begin, left, parts = window - season, outputs.horizon, []
+    while left > 0:  # a horizon longer than a season goes through it again
+        parts.append(_steps(x, begin, begin + min(left, season)))
+        left -= season
+    return parts[0] if len(parts) == 1 else keras.layers.Concatenate(axis=1)(parts)
 
 
 def _chosen(x: Any, channels: tuple[int, ...]) -> Any:
@@ -144,4 +173,4 @@ def _convolved(x: Any, network: str, units: int, layers: int, kernel: int, dropo
         )(x)
         inner = drop(inner, dropout)
         x = keras.layers.Add()([x, inner]) if at else inner
-    return keras.layers.Flatten()(keras.layers.Cropping1D((x.shape[1] - 1, 0))(x))
+    return keras.layers.Flatten()(_steps(x, x.shape[1] - 1, x.shape[1]))

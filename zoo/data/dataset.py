@@ -107,10 +107,12 @@ class Forecast:
     Attributes:
         channels: See `zoo.cards.OutputSpec`.
         references: Forecasts that need no training, by name, in target units: of each sample, (n, outputs) float32.
+        season: Likewise.
         source: What a contract says of the files: "recording" and "time", the columns that tell series and times.
     """
 
     channels: tuple[int, ...]
+    season: int
     references: Mapping[str, np.ndarray] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
 

@@ -159,8 +159,8 @@ def _output_spec(raw: Raw) -> OutputSpec:
     width = {"binary": 1, "multiclass": len(raw.labels)}.get(raw.task) or raw.targets.reshape(
         len(raw.targets), -1
     ).shape[1]
-    channels = raw.forecast.channels if raw.forecast else ()
-    return OutputSpec(task=raw.task, shape=(width,), labels=raw.labels, channels=channels)
+    channels, season = (raw.forecast.channels, raw.forecast.season) if raw.forecast else ((), 0)
+    return OutputSpec(task=raw.task, shape=(width,), labels=raw.labels, channels=channels, season=season)
 
 
 def _fit_steps(raw: Raw, train: Split, seed: int, config: DataConfig) -> tuple[Mapping[str, Any], ...]:

@@ -213,7 +213,7 @@ def _raw(found: _Read, cut: Lags, config: DataConfig) -> Raw:
         sha256=_identity(panel, plan),
         target_transform="log1p" if logarithm else "standard",
         findings=findings,
-        forecast=Forecast(plan.channels, {lags.SEASONAL: seasonal}, source),
+        forecast=Forecast(plan.channels, plan.season, {lags.SEASONAL: seasonal}, source),
     )
 
 
