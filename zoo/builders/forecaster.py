@@ -2,8 +2,8 @@
 
 The last value is taken off the history and added to the forecast, and the linear path is shared by all channels that
 are forecast, NLinear: Zeng, Chen, Zhang and Xu, "Are transformers effective for time series forecasting?",
-arXiv:2205.13504. Recurrent beside linear: Lai, Chang, Yang and Liu, LSTNet, arXiv:1703.07015. Causal convolution with doubled dilation:
-Bai, Kolter and Koltun, arXiv:1803.01271.
+arXiv:2205.13504. Recurrent beside linear: Lai, Chang, Yang and Liu, LSTNet, arXiv:1703.07015. Causal convolution with
+doubled dilation: Bai, Kolter and Koltun, arXiv:1803.01271.
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ def _season_before(x: Any, outputs: OutputSpec) -> Any:
     window, season = x.shape[1], outputs.season
     if not 1 <= season <= window:
         raise ModelError(
-            f"forecaster with residual = season needs a season within the window of {window} steps, it has {season}; set "
-            "season = N or a longer window, or residual = last"
+            f"forecaster with residual = season needs a season within the window of {window} steps, it has {season}; "
+            "set season = N or a longer window, or residual = last"
         )
     begin, left, parts = window - season, outputs.horizon, []
     while left > 0:  # a horizon longer than a season goes through it again

@@ -119,8 +119,9 @@ def _compare(metric: str, network: float, name: str, rival: float, samples: int)
 
 
 def _forecast(manifest: Manifest, network: float) -> str:
-    """The network's mean error beside every forecast's, with who is better by how much; windows overlap, so that
-    nothing is said of chance.
+    """The network's mean error beside every baseline's, and who is better by how much.
+
+    Windows overlap, so that nothing is said of chance.
     """
     rivals = {name: number(values.get("mae")) for name, values in manifest.baselines.items()}
     shares = {name: network / value - 1 for name, value in rivals.items() if value > 0}
