@@ -28,7 +28,11 @@ def write(path, columns, times=None, header=True):
     """A table of columns by name; a time is the first column."""
     columns = {**({"day": times} if times is not None else {}), **columns}
     lines = [",".join(columns)] if header else []
-    cells = ["" if isinstance(cell, float) and np.isnan(cell) else str(cell) for row in zip(*columns.values()) for cell in row]
+    cells = [
+        "" if isinstance(cell, float) and np.isnan(cell) else str(cell)
+        for row in zip(*columns.values())
+        for cell in row
+    ]
     width = len(columns)
     lines += [",".join(cells[at : at + width]) for at in range(0, len(cells), width)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -92,7 +96,10 @@ def test_several_targets_are_answered_one_after_the_other(tmp_path):
         ([f"{1900 + at // 12}-{at % 12 + 1:02d}" for at in range(STEPS)], 12),
         ([f"{at % 12 + 1:02d}/{1900 + at // 12}" for at in range(STEPS)], 12),
         ([f"{day} {hour:02d}:00:00" for day in days(9) for hour in range(24)][:STEPS], 24),
-        ([f"{day} {minute:02d}:{half}" for day in days(9) for minute in range(24) for half in ("00", "30")][:STEPS], 48),
+        (
+            [f"{day} {minute:02d}:{half}" for day in days(9) for minute in range(24) for half in ("00", "30")][:STEPS],
+            48,
+        ),
         ([day for day in days(7 * STEPS) if datetime.date.fromisoformat(day).weekday() == 2][:STEPS], 52),
         ([day for day in days(2 * STEPS) if datetime.date.fromisoformat(day).weekday() < 5][:STEPS], 5),
         ([day.replace("-", "") for day in days(STEPS)], 7),
@@ -206,7 +213,10 @@ def test_a_window_is_chosen_and_said_where_none_is_given(sales):
     [
         (lambda day: day[::-1], "line 3: time '2020-07-17' stands there after '2020-07-18'; sort the rows by 'day'"),
         (lambda day: [day[0], *day[:-1]], "line 3: time '2020-01-01' stands there again; sort the rows by 'day'"),
-        (lambda day: [*day[:5], "soon", *day[6:]], "line 7, column 'day': 'soon' is no time; expected a number or a date"),
+        (
+            lambda day: [*day[:5], "soon", *day[6:]],
+            "line 7, column 'day': 'soon' is no time; expected a number or a date",
+        ),
     ],
 )
 def test_wrong_times_are_named_with_file_and_line(tmp_path, change, said):
