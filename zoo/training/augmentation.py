@@ -24,13 +24,14 @@ MIXUP_ALPHA = 0.2
 NONE = "none"
 
 
-def read_augment(given: str, kind: str, task: str) -> tuple[str, ...]:
+def read_augment(given: str, kind: str, task: str, *, forecast: bool = False) -> tuple[str, ...]:
     """The variations that a knob names.
 
     Args:
         given: Names with "+" or commas between them, or "none".
         kind: Of the data.
         task: Of the data.
+        forecast: Whether the targets go on where the samples end.
 
     Raises:
         UsageError: An unknown name, or one that does not fit.
@@ -42,6 +43,9 @@ def read_augment(given: str, kind: str, task: str) -> tuple[str, ...]:
             raise UsageError(f"augment = {name!r} is nothing that {kind} data have{suggest(name, known)}")
     if len(set(names)) < len(names):
         raise UsageError(f"augment = {', '.join(names)} names a variation twice; give each once")
+    moved = [name for name in names if name not in ("jitter", MIXUP)] if forecast else []
+    if moved:
+        raise UsageError(f"augment = {moved[0]} would part a history from the steps after it; a forecast takes jitter")
     if MIXUP in names and task == "regression":
         raise UsageError("augment = mixup mixes classes, not the numbers of a regression; leave it out")
     return tuple(names)

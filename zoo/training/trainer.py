@@ -165,7 +165,8 @@ def resolve(config: RunConfig, dataset: Dataset, loss: Any, on_event: Listener) 
     if advice:
         chosen = ", ".join(f"{name} {value}" for name, value in advice.items())
         on_event(Message(f"chosen for {len(dataset.train):,} training samples: {chosen}"))
-    read_augment(config.training.augment, dataset.input.kind, dataset.output.task)
+    forecast = bool(dataset.output.channels)
+    read_augment(config.training.augment, dataset.input.kind, dataset.output.task, forecast=forecast)
     resolved = config.for_data(dataset.output.task, len(dataset.train))
     if resolved.training.epochs != config.training.epochs:
         few = f"{len(dataset.train):,} training samples are few steps"

@@ -43,8 +43,8 @@ def test_the_sentence_says_whether_the_network_buys_anything(network, baselines,
         (
             1.9,
             {"mean": 3.0, "seasonal_naive": 2.75, "linear": 2.0},
-            "MAE 1.9 on the test split; the network is better than the linear model by 5.0 % (2) and the seasonal-naive "
-            "forecast by 30.9 % (2.75) and the mean by 36.7 % (3).",
+            "MAE 1.9 on the test split; the network is better than the linear model by 5.0 % (2) and the "
+            "seasonal-naive forecast by 30.9 % (2.75) and the mean by 36.7 % (3).",
         ),
         (2.1, {"seasonal_naive": 2.75, "linear": 2.0}, "the linear model (2) beats the network; use it, or train"),
         (2.0, {"seasonal_naive": 2.75, "linear": 2.001}, "as good is the linear model; the network is better than the"),

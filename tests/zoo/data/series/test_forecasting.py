@@ -28,13 +28,8 @@ def write(path, columns, times=None, header=True):
     """A table of columns by name; a time is the first column."""
     columns = {**({"day": times} if times is not None else {}), **columns}
     lines = [",".join(columns)] if header else []
-    cells = [
-        "" if isinstance(cell, float) and np.isnan(cell) else str(cell)
-        for row in zip(*columns.values())
-        for cell in row
-    ]
-    width = len(columns)
-    lines += [",".join(cells[at : at + width]) for at in range(0, len(cells), width)]
+    rows = zip(*columns.values(), strict=True)
+    lines += [",".join("" if cell != cell else str(cell) for cell in row) for row in rows]  # NaN is not itself
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return str(path)
 
