@@ -84,23 +84,33 @@ def formats_of(cells: Sequence[str]) -> tuple[str, ...]:
     return (month,) if month else date_formats(some)[0]
 
 
-def recognise(header: Sequence[str], columns: Sequence[Sequence[str]], left_out: Sequence[str] = ()) -> str:
+def recognise(
+    header: Sequence[str], columns: Sequence[Sequence[str]], left_out: Sequence[str] = (), *, panel: bool = False
+) -> str:
     """The name of the column with times: dates, else numbers that grow under a name for time; empty without one.
 
     Args:
         header: Names of the columns.
         columns: Cells of each.
         left_out: Names of those that are known for something else.
+        panel: Whether there are several series, so that times repeat.
     """
     candidates = [(name, cells) for name, cells in zip(header, columns, strict=True) if name not in left_out]
-    for name, cells in candidates:
-        if rows.to_number(cells[0]) is None and formats_of(cells[:LOOKED_AT]):
-            return name
-    for name, cells in candidates:
-        numbers = rows.to_numbers(cells) if _TIMELIKE.fullmatch(name.strip().lower()) else None
-        if numbers is not None and (np.diff(numbers) > 0).all():
-            return name
-    return ""
+    dates = [
+        (name, cells)
+        for name, cells in candidates
+        if rows.to_number(cells[0]) is None and formats_of(cells[:LOOKED_AT])
+    ]
+    single = [name for name, cells in dates if len(set(cells)) == len(cells)]  # a day may repeat where hours count
+    growing = [name for name, cells in candidates if _grows(name, cells)]
+    every = [name for name, _ in dates]
+    return next(iter([*every, *growing] if panel else [*single, *growing, *every]), "")
+
+
+def _grows(name: str, cells: Sequence[str]) -> bool:
+    """Whether these are numbers that grow under a name for time."""
+    numbers = rows.to_numbers(cells) if _TIMELIKE.fullmatch(name.strip().lower()) else None
+    return numbers is not None and bool((np.diff(numbers) > 0).all())
 
 
 def read_times(

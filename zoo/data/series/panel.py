@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from zoo import rows
 from zoo.data.options import DataConfig
-from zoo.data.series.clock import Clock, check_order, clock_of, read_times, recognise
+from zoo.data.series.clock import LOOKED_AT, Clock, check_order, clock_of, read_times, recognise
 from zoo.data.series.recordings import ARRAYS, TABLES, Recording, position, read_array, read_table, take
 from zoo.errors import DataError, UsageError
 from zoo.hyperparameters import join_names, split_names
+
+LEAST_ROWS = 20
+"""Of a table, to tell from them that it is a series."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,25 @@ def read_panel(path: Path, config: DataConfig) -> Panel:
     return Panel(first.columns, tracks, clock, tuple(file.sha256 for file in files))
 
 
+def times_of(path: Path) -> str:
+    """The column of a table whose times grow from row to row, told from its first rows; empty where there is none."""
+    with rows.open_text(path) as file:
+        delimiter = rows.sniff(rows.first_lines(file, path))
+        file.seek(0)
+        first = [cells for _, cells in islice(rows.records(file, path, delimiter), LOOKED_AT)]
+    if len(first) < LEAST_ROWS or len({len(cells) for cells in first}) > 1:
+        return ""
+    header, columns = [cell.strip() for cell in first[0]], list(zip(*first[1:], strict=True))
+    name = recognise(header, columns)
+    if not name:
+        return ""
+    try:
+        times, _ = read_times(str(path), range(len(first)), name, columns[header.index(name)])
+    except DataError:
+        return ""
+    return name if (np.diff(times) > 0).all() else ""
+
+
 def _files(path: Path) -> list[Path]:
     """The tables and arrays of a folder, sorted; a file alone is one."""
     if path.is_file():
@@ -117,7 +141,11 @@ def _read(path: Path, config: DataConfig) -> _File:
     header, _, cells = table
     known = [header[position(name, header, path)] for name in filter(None, (config.recording, config.time))]
     left_out = [*known, *_named(config.target, header, path), *_named(config.drop, header, path)]
-    time = header[position(config.time, header, path)] if config.time else recognise(header, cells, left_out)
+    time = (
+        header[position(config.time, header, path)]
+        if config.time
+        else recognise(header, cells, left_out, panel=bool(config.recording))
+    )
     whole = take(path, table, _with_targets(config, header, path), [name for name in (time, *known) if name])
     return _checked(_tracks(path, whole, time, known[0] if config.recording else ""))
 
@@ -144,15 +172,15 @@ def _tracks(path: Path, whole: Recording, time: str, recording: str) -> _File:
     tracks = []
     members = np.unique(names, return_inverse=True)[1].reshape(-1)
     for name in dict.fromkeys(names):
-        rows = np.flatnonzero(members == members[names.index(name)])
-        lines = [whole.lines[at] for at in rows.tolist()]
-        own = times[rows]
+        steps = np.flatnonzero(members == members[names.index(name)])
+        lines = [whole.lines[at] for at in steps.tolist()]
+        own = times[steps]
         if time:
-            cells = [whole.texts[time][at] for at in rows.tolist()]
+            cells = [whole.texts[time][at] for at in steps.tolist()]
             check_order(str(path), lines, time, cells, own, np.ones(max(len(own) - 1, 0), bool))
         else:
-            own = np.arange(len(rows), dtype=np.float64)
-        tracks.append(Track(f"{path}, {name}" if name else str(path), whole.values[rows], own, lines))
+            own = np.arange(len(steps), dtype=np.float64)
+        tracks.append(Track(f"{path}, {name}" if name else str(path), whole.values[steps], own, lines))
     return _File(whole.columns, tuple(tracks), time, formats, whole.sha256)
 
 

@@ -108,6 +108,22 @@ def test_the_column_of_times_is_found_and_tells_the_season(tmp_path, cells, seas
     assert sum(map(len, (data.train, data.validation, data.test))) == STEPS - WINDOW - HORIZON + 1 - 2 * (HORIZON - 1)
 
 
+def test_a_day_that_repeats_for_each_hour_is_not_taken_for_the_time(tmp_path):
+    columns = {"instant": list(range(STEPS)), "sold": values()}
+    path = write(tmp_path / "hours.csv", columns, [day for day in days(STEPS) for _ in range(24)][:STEPS])
+    data = load(path, seed=0, horizon=HORIZON, window=WINDOW, drop="day")
+    assert data.contract()["input"]["time"]["name"] == "instant"
+    with pytest.raises(DataError, match=r"column 'day': '2020-01-01' is no finite number"):
+        load(path, seed=0, horizon=HORIZON, window=WINDOW)
+
+
+def test_a_table_whose_rows_follow_in_time_is_told_of_forecasts(sales, tmp_path):
+    told = [finding.message for finding in check_data(sales, target="sold").findings]
+    assert "the rows follow each other in time (day); to forecast the next N steps of a column: --set horizon=N" in told
+    mixed = write(tmp_path / "mixed.csv", {"sold": values()}, days(STEPS)[::-1])
+    assert not any("horizon" in finding.message for finding in check_data(mixed, target="sold").findings)
+
+
 def test_a_column_without_times_is_one_series(tmp_path):
     np.save(tmp_path / "s.npy", values().astype(np.float32))
     data = load(str(tmp_path / "s.npy"), seed=0, horizon=HORIZON, window=WINDOW)
