@@ -26,7 +26,9 @@ LOOKED_AT = 200
 WORKDAYS = 5
 """Of a week; the days from then on are its end."""
 COMPACT = "%Y%m%d"
-_TIMELIKE = re.compile(r"|t|no|idx|ds|instant|(date|time|day|week|month|year|hour|step|index|unnamed|period).*|.*(date|time)")
+_TIMELIKE = re.compile(
+    r"|t|no|idx|ds|instant|(date|time|day|week|month|year|hour|step|index|unnamed|period).*|.*(date|time)"
+)
 _SEASONS = ((1.0, 7), (7.0, 52), (30.5, 12), (91.5, 4))
 """Usual distances in days to the steps of a season that they have."""
 
