@@ -13,6 +13,7 @@ from zoo import (
     answers,
     device,
     edges,
+    histories,
     inputs,
     interpreters,
     micro_runtime,
@@ -30,6 +31,7 @@ GOLDEN_SAMPLES = 32
 PROGRAM = (
     answers,
     edges,
+    histories,
     inputs,
     interpreters,
     micro_runtime,

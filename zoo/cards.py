@@ -46,11 +46,17 @@ class OutputSpec:
         task: "binary" is one sigmoid, "multiclass" a softmax, "multilabel" a sigmoid each, "regression" linear.
         shape: Without the batch axis: (1,) for binary, (classes,), (labels,) or (targets,).
         labels: Class names (two for binary), label names, or target names.
+        channels: Of a forecast, the positions of what is forecast among the input's channels. The answers are then all
+            steps ahead of the first of them, in their order, followed by those of the next; empty where nothing is
+            forecast.
+        season: Steps of a season of what is forecast; 0 where nothing is.
     """
 
     task: Task
     shape: tuple[int, ...]
     labels: tuple[str, ...] = ()
+    channels: tuple[int, ...] = ()
+    season: int = 0
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -60,6 +66,11 @@ class OutputSpec:
             raise UsageError(f"{len(self.labels)} labels for a {self.task} output of {wanted}; give one label for each")
 
     @property
+    def horizon(self) -> int:
+        """Steps ahead that are forecast; 0 where nothing is."""
+        return self.shape[-1] // len(self.channels) if self.channels else 0
+
+    @property
     def activation(self) -> str:
         """The final activation that the task asks for."""
         return {"multiclass": "softmax", "regression": "linear"}.get(self.task, "sigmoid")
@@ -67,7 +78,11 @@ class OutputSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """What a builder builds and where it comes from."""
+    """What a builder builds and where it comes from.
+
+    Attributes:
+        needs: Knobs of the data without which it cannot be trained on files of the user's own.
+    """
 
     name: str
     summary: str
@@ -76,6 +91,7 @@ class ModelCard:
     hyperparameters: tuple[Hyperparameter, ...]
     paper: str = ""
     year: int | None = None
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

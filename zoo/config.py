@@ -13,6 +13,7 @@ from zoo.builders import Builder, get_builder
 from zoo.builders.builder import source_folder
 from zoo.cards import InputSpec, OutputSpec, Task
 from zoo.catalog import RECIPES
+from zoo.data.catalog import DATASETS
 from zoo.data.options import DATA, DataConfig
 from zoo.data.references import data_stem, resolve_indices, resolve_reference
 from zoo.data.schema import with_options
@@ -312,6 +313,7 @@ def configure(
     if layers["data"].get("test_data"):
         layers["data"]["test_data"] = resolve_reference(str(layers["data"]["test_data"]))
     layers["data"] = resolve_indices(layers["data"])
+    _check_needs(builder, layers)
     stem = data_stem(layers["dataset"])
     default = layers["recipe"] if layers["recipe"] and data is None else f"{builder.card.name.split(':')[-1]}-{stem}"
     return RunConfig(
@@ -325,6 +327,14 @@ def configure(
         builder_folder=source_folder(layers["builder"], builder),
         free=free,
     )
+
+
+def _check_needs(builder: Builder, layers: Mapping[str, Any]) -> None:
+    """Raises UsageError where files of the user's own are to be read without a knob that the builder needs."""
+    for name in builder.card.needs if layers["dataset"] not in DATASETS else ():
+        if not layers["data"].get(name):
+            knob = next(knob for knob in DATA if knob.name == name)
+            raise UsageError(f"{builder.card.name} needs {name}: {knob.help}; add --set {name}=N")
 
 
 def _sections(builder: Builder) -> dict[str, str]:

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 if __package__:
-    from . import preprocessing, rows, sound
+    from . import histories, preprocessing, rows, sound
     from .interpreters import DataError, one_line
 else:
+    import histories  # type: ignore[import-not-found,no-redef]
     import preprocessing  # type: ignore[import-not-found,no-redef]
     import rows  # type: ignore[import-not-found,no-redef]
     import sound  # type: ignore[import-not-found,no-redef]
@@ -230,7 +231,11 @@ def read_recording(path: str | Path, contract: Mapping[str, Any]) -> tuple[np.nd
 
 
 def recording_chunks(path: str | Path, contract: Mapping[str, Any]) -> Iterator[Chunk]:
-    """The windows of a recording; raises DataError where it cannot be read."""
+    """The windows of a recording, of a forecast the last of each series; raises DataError where it cannot be read."""
+    if histories.horizon(contract):
+        for history in histories.read_histories(path, contract):
+            yield from window_chunks(history.name, history.values, history.problems, contract)
+        return
     values, problems = read_recording(path, contract)
     yield from window_chunks(str(path), values, problems, contract)
 
@@ -426,7 +431,9 @@ def array_chunks(path: str | Path, contract: Mapping[str, Any]) -> Iterator[Chun
     """The samples of a .npy file, or the windows of a recording; raises DataError where they do not fit the model."""
     array, single = open_array(path, contract)
     if is_series(contract) and array.shape[1:] != tuple(contract["input"]["shape"]):
-        yield from window_chunks(str(path), preprocessing.between(array[0]), {}, contract)
+        last = histories.last_steps(array[0], contract) if histories.horizon(contract) else None
+        values = preprocessing.between(array[0]) if last is None else last
+        yield from window_chunks(str(path), values, {}, contract)
         return
     for start in range(0, len(array), ARRAY_ROWS):
         raw = np.asarray(array[start : start + ARRAY_ROWS])

@@ -325,6 +325,22 @@ def between(values: np.ndarray) -> np.ndarray:
     return filled.astype(np.float32)
 
 
+def carried(values: np.ndarray) -> np.ndarray:
+    """A recording's missing numbers as the last one before them: what is known when a forecast is made.
+
+    Args:
+        values: (steps, channels) float, NaN where a number is missing. Before a channel's first number stands that
+            number; a channel of NaN alone stays so.
+
+    Returns:
+        (steps, channels) float32.
+    """
+    known = ~np.isnan(values)
+    last = np.maximum.accumulate(np.where(known, np.arange(len(values))[:, np.newaxis], -1), axis=0)
+    last = np.where(last < 0, known.argmax(axis=0), last)
+    return np.take_along_axis(np.asarray(values, np.float64), last, axis=0).astype(np.float32)
+
+
 def windows(values: np.ndarray, steps: int, hop: int) -> np.ndarray:
     """A recording cut into samples.
 
@@ -349,6 +365,14 @@ def windows(values: np.ndarray, steps: int, hop: int) -> np.ndarray:
 def fill(samples: np.ndarray, step: Step) -> np.ndarray:
     """The step's value where a sample has NaN, such as before the first step of a short recording."""
     return np.where(np.isnan(samples), np.float32(step["value"]), samples).astype(np.float32)
+
+
+def log1p(samples: np.ndarray, step: Step) -> np.ndarray:
+    """log(1 + x) of the step's "channels" (last axis), float64; what is below 0 counts as 0."""
+    moved = np.array(samples, np.float64)
+    chosen = list(step["channels"])
+    moved[..., chosen] = np.log1p(np.maximum(moved[..., chosen], 0.0))
+    return moved
 
 
 LOWEST_HERTZ, HIGHEST_HERTZ = 20.0, 7600.0
@@ -482,6 +506,7 @@ STEPS: Dict[str, Callable[[np.ndarray, Step], np.ndarray]] = {
     "standardise": standardise,
     "image": image,
     "fill": fill,
+    "log1p": log1p,
     "log_mel": log_mel,
     "tokenise": tokenise,
 }
@@ -491,6 +516,7 @@ __all__: List[str] = [
     "Step",
     "apply",
     "between",
+    "carried",
     "encode",
     "feature_names",
     "fill",
@@ -499,6 +525,7 @@ __all__: List[str] = [
     "fit_tokenise",
     "image",
     "invert_target",
+    "log1p",
     "log_mel",
     "log_mel_shape",
     "make_log_mel",

@@ -29,8 +29,19 @@ def specs(card):
         scale=1 / 255 if image else 1.0,
         vocabulary=VOCABULARY if text else 0,
     )
+    if "horizon" in dataset.options:
+        return forecast_specs(configure(card.name), dataset)
     labels = dataset.labels if card.task != "regression" else ()
     return inputs, OutputSpec(task=card.task, shape=(outputs,), labels=labels)
+
+
+def forecast_specs(config, dataset):
+    """Of the first channel; a season is half the window."""
+    window = config.data.window or dataset.shape[0]
+    channels = 1 if config.data.columns else dataset.shape[1]
+    horizon = config.data.horizon or dataset.options["horizon"]
+    inputs = InputSpec(shape=(window, channels), kind="series")
+    return inputs, OutputSpec(task="regression", shape=(horizon,), channels=(0,), season=window // 2)
 
 
 def samples(inputs, outputs, count=24):
@@ -41,7 +52,7 @@ def samples(inputs, outputs, count=24):
     x = x.astype(np.int32 if inputs.kind == "text" else np.float32)
     if outputs.task == "multiclass":
         return x, np.eye(outputs.shape[0], dtype=np.float32)[np.arange(count) % outputs.shape[0]]
-    return x, generator.integers(0, 2, (count, 1)).astype(np.float32)
+    return x, generator.integers(0, 2, (count, *outputs.shape)).astype(np.float32)
 
 
 @pytest.mark.parametrize("name", RECIPES.names())

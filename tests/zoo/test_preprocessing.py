@@ -109,7 +109,7 @@ def test_wrong_columns_and_unknown_steps_are_refused() -> None:
     step = preprocessing.fit_standardise(np.eye(3))
     with pytest.raises(ValueError, match="4 columns, the model was trained on 3"):
         preprocessing.apply([step], np.zeros((2, 4)))
-    with pytest.raises(ValueError, match="'spectrogram' is unknown; there are: encode, fill, image, log_mel"):
+    with pytest.raises(ValueError, match="'spectrogram' is unknown; there are: encode, fill, image, log1p, log_mel"):
         preprocessing.apply([{"step": "spectrogram"}], np.zeros((2, 4)))
 
 

@@ -108,6 +108,7 @@ def declare(
     tasks: tuple[Task, ...] = TASKS,
     paper: str = "",
     year: int | None = None,
+    needs: tuple[str, ...] = (),
     recommend: Recommend | None = None,
 ) -> Callable[[Callable[..., Any]], Builder]:
     """Decorates a function `(inputs, outputs, *, <hyperparameters>) -> keras.Model` into a Builder."""
@@ -119,6 +120,7 @@ def declare(
         hyperparameters=hyperparameters,
         paper=paper,
         year=year,
+        needs=needs,
     )
     return lambda function: Builder(card, function, recommend)
 
@@ -166,7 +168,7 @@ def _knob(parameter: inspect.Parameter, name: str) -> Hyperparameter:
 
 
 BUILDERS: Registry[Builder] = Registry("builder", entry_points="zoo.builders", hint="; see: zoo list --builders")
-for _name in ("mlp", "convnet", "lenet5", "resnet", "mobilenet", "dscnn", "conv1d", "recurrent", "text"):
+for _name in ("mlp", "convnet", "lenet5", "resnet", "mobilenet", "dscnn", "conv1d", "recurrent", "text", "forecaster"):
     BUILDERS.add(_name, f"zoo.builders.{_name}:{_name}")
 
 

@@ -115,6 +115,7 @@ def _builder(name: str) -> dict[str, Any]:
         "year": card.year,
         "kinds": card.kinds,
         "tasks": card.tasks,
+        "needs": card.needs,
         "hyperparameters": _knobs(card.hyperparameters, {}),
         "training": _knobs(TRAINING, {}),
     }
@@ -155,6 +156,8 @@ def _page(value: Mapping[str, Any]) -> str:
         facts.append(("paper", f"{value['paper']}{', ' + str(value['year']) if value['year'] else ''}"))
     if "kinds" in value:
         facts += [("takes", ", ".join(value["kinds"])), ("tasks", ", ".join(value["tasks"]))]
+    if value.get("needs"):
+        facts.append(("needs", ", ".join(f"--set {name}=N" for name in value["needs"])))
     if "data" in value:
         data = value["data"]
         facts += [("data", f"{data['samples']:,} samples, {data['source']}"), ("licence", data["licence"])]

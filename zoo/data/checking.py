@@ -16,6 +16,7 @@ from zoo.data.own import Reading, read_path
 from zoo.data.preparing import prepare
 from zoo.data.references import resolve_reference
 from zoo.data.schema import Schema, with_options
+from zoo.data.series.panel import times_of
 from zoo.errors import DataError, UsageError
 
 
@@ -83,7 +84,16 @@ def check_data(
         findings=reading.findings,
         schema=reading.schema,
     )
+    if reading.form == "table":
+        checked = replace(checked, findings=(*checked.findings, *_in_time(reading.path)))
     return checked if not checked.ok else _with_splits(checked, reading, config, seed)
+
+
+def _in_time(path: Path) -> list[Finding]:
+    """That a table's rows are steps of a series, where their times grow."""
+    time = times_of(path)
+    text = f"the rows follow each other in time ({time}); to forecast the next N steps of a column: --set horizon=N"
+    return [Finding("note", text)] if time else []
 
 
 def _with_splits(checked: Checked, reading: Reading, config: DataConfig, seed: int) -> Checked:

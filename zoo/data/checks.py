@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from zoo.data.dataset import Raw, Split
+from zoo.data.dataset import Raw, Samples, Split
 from zoo.data.findings import Finding, fail
 from zoo.data.identity import conflicts
 from zoo.errors import DataError
 
 CHUNK = 65_536
+CHUNK_VALUES = 2**24
 MANY = 0.5
 """Share of the test samples that stand in another split too from which on their figures say little."""
 
@@ -44,12 +45,13 @@ def check(raw: Raw, name: str) -> None:
             _check_classes(targets, raw, f"{name}, {part}target of row", all_present=not part)
 
 
-def _check_finite(values: np.ndarray, columns: tuple[str, ...], where: str, *, gaps: bool = False) -> None:
+def _check_finite(values: Samples, columns: tuple[str, ...], where: str, *, gaps: bool = False) -> None:
     """Raises DataError at the first number that is not finite; with `gaps`, NaN is a missing value and allowed."""
     if not np.issubdtype(values.dtype, np.floating):
         return
-    for start in range(0, len(values), CHUNK):
-        chunk = np.asarray(values[start : start + CHUNK])
+    rows = max(1, min(CHUNK, CHUNK_VALUES // max(int(np.prod(values.shape[1:])), 1)))
+    for start in range(0, len(values), rows):
+        chunk = np.asarray(values[start : start + rows])
         finite = ~np.isinf(chunk) if gaps else np.isfinite(chunk)
         if finite.all():
             continue

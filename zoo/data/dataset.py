@@ -100,6 +100,27 @@ class ModelInputs:
         return preprocessing.apply(self._steps, np.asarray(self._samples[chosen]))
 
 
+@dataclass(frozen=True)
+class Forecast:
+    """What is forecast of a series.
+
+    Attributes:
+        channels: See `zoo.cards.OutputSpec`.
+        references: Forecasts that need no training, by name, in target units: of each sample, (n, outputs) float32.
+        season: Likewise.
+        source: What a contract says of the files: "recording" and "time", the columns that tell series and times.
+    """
+
+    channels: tuple[int, ...]
+    season: int
+    references: Mapping[str, np.ndarray] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
+
+    def take(self, positions: np.ndarray) -> Forecast:
+        """With the references of these samples alone."""
+        return replace(self, references={name: values[positions] for name, values in self.references.items()})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Raw:
     """Arrays as a loader returns them, before anything was split or fitted.
@@ -127,9 +148,10 @@ class Raw:
         sha256: Of the files, where that is quicker than of the arrays.
         target_transform: What a regression is trained on: "standard", "log1p" or "none".
         findings: What is worth knowing; none of them is an error.
+        forecast: Where the targets come after the samples; `parts` are then given, and `steps` fitted.
     """
 
-    samples: np.ndarray
+    samples: Samples
     targets: np.ndarray
     kind: Kind
     task: Task
@@ -152,6 +174,7 @@ class Raw:
     sha256: str = ""
     target_transform: str = "standard"
     findings: tuple[Finding, ...] = ()
+    forecast: Forecast | None = None
 
 
 PARTS = ("train", "validation", "test")
@@ -211,6 +234,7 @@ class Dataset:
             `"transform": "log1p"` where their logarithms were; empty otherwise.
         findings: What is worth knowing about the data.
         hop: As in `Raw`.
+        forecast: Likewise; its references are those of the test split.
     """
 
     input: InputSpec
@@ -224,6 +248,7 @@ class Dataset:
     target_columns: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     hop: int = 0
+    forecast: Forecast | None = None
 
     def inputs(self, split: Split) -> np.ndarray:
         """What the model is fed, all in memory: the steps applied to a split's raw samples, first axis the batch."""
@@ -268,12 +293,18 @@ class Dataset:
                 "dtype": self.input.dtype,
                 "columns": list(self.input.columns),
                 **({"hop": self.hop} if self.hop else {}),
+                **(self.forecast.source if self.forecast else {}),
             },
             "steps": [dict(step) for step in self.steps],
             "output": {
                 "task": self.output.task,
                 "labels": list(self.output.labels),
                 **({"target": list(self.target_columns)} if self.target_columns else {}),
+                **(
+                    {"horizon": self.output.horizon, "channels": list(self.output.channels)}
+                    if self.output.channels
+                    else {}
+                ),
                 **self.target_transform,
             },
         }

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from zoo.data.dataset import Samples
+
 CHUNK = 4096
 
 
-def digest(*arrays: np.ndarray | None) -> str:
+def digest(*arrays: Samples | None) -> str:
     """One sha256 over arrays in order: shape, kind of number and bytes; None counts as absent."""
     state = hashlib.sha256()
     for array in arrays:
@@ -22,7 +24,7 @@ def digest(*arrays: np.ndarray | None) -> str:
     return state.hexdigest()
 
 
-def row_digests(samples: np.ndarray) -> np.ndarray:
+def row_digests(samples: Samples) -> np.ndarray:
     """A digest of each sample, (n,) uint64; equal samples have equal ones, others but by a chance of 1 in 2**64.
 
     Args:

@@ -58,9 +58,17 @@ class DataConfig:
         integer("image_channels", 0, "1 is grey, 3 is colour, 0 as the images are", low=0, high=3)
     )
     window: int = knob_field(
-        integer("window", 0, "steps of a sample cut from recordings; 0 is a whole recording", low=0, high=4096)
+        integer(
+            "window",
+            0,
+            "steps of a sample cut from recordings; 0 is a whole recording, in a forecast what suits it",
+            low=0,
+            high=4096,
+        )
     )
-    hop: int = knob_field(integer("hop", 0, "steps between two windows; 0 is as many as a window", low=0, high=65536))
+    hop: int = knob_field(
+        integer("hop", 0, "steps between two windows; 0 is as many as a window, 1 in a forecast", low=0, high=65536)
+    )
     recording: str = knob_field(free("recording", "column of a long table that says which recording a step is of"))
     text: str = knob_field(free("text", "column of a table that holds texts; the words of each are learnt from"))
     words: int = knob_field(
@@ -87,6 +95,18 @@ class DataConfig:
     )
     hop_ms: float = knob_field(real("hop_ms", 20.0, "milliseconds between two rows of a sound", low=1.0, high=1000.0))
     time: str = knob_field(free("time", "column with the time of a step: it must grow, recordings are cut at gaps"))
+    horizon: int = knob_field(
+        integer("horizon", 0, "steps to forecast from each window of a series; 0 is no forecast", low=0, high=4096)
+    )
+    season: int = knob_field(
+        integer(
+            "season",
+            0,
+            "steps of a season, for the forecast that repeats it; 0 is the usual one by the distance of the times",
+            low=0,
+            high=1_000_000,
+        )
+    )
 
 
 DATA: tuple[Hyperparameter, ...] = tuple(entry.metadata["knob"] for entry in fields(DataConfig))
@@ -108,7 +128,7 @@ def refuse_options(config: DataConfig, names: Sequence[str], what: str) -> None:
 
 
 OPTIONS_OF: Mapping[str, tuple[str, ...]] = {
-    "series": ("window", "hop", "recording", "time"),
+    "series": ("window", "hop", "recording", "time", "horizon", "season"),
     "audio": ("sample_rate", "seconds", "bands", "frame_ms", "hop_ms"),
     "text": ("text", "words", "vocabulary"),
 }
@@ -122,7 +142,9 @@ def data_config(**given: object) -> DataConfig:
         UsageError: A name that is no knob of the data, or a value that is not allowed.
     """
     config = DataConfig(**resolve(DATA, given, "data"))  # type: ignore[arg-type]
-    if config.hop and not config.window:
+    if config.season and not config.horizon:
+        raise UsageError(f"season = {config.season} is that of a forecast; set horizon = N, the steps to forecast, too")
+    if config.hop and not config.window and not config.horizon:
         raise UsageError(f"hop = {config.hop} is the distance of windows, and there are none; set window = N too")
     if config.image_channels == 2:
         raise UsageError("image_channels = 2 is not allowed; expected 1 (grey), 3 (colour) or 0 (as the images are)")

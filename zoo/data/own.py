@@ -131,6 +131,8 @@ def form_of(path: Path, config: DataConfig) -> str:
     """
     if path.is_dir():
         return _form_of_folder(path)
+    if config.horizon and path.suffix.lower() == ".npy":
+        return "series"
     if path.suffix.lower() == ".ts":
         return "series"
     if path.suffix.lower() == ".npz":
@@ -140,6 +142,8 @@ def form_of(path: Path, config: DataConfig) -> str:
             return "images"
         if _lists(path, "zoo.data.audio.reading:SOUNDS"):
             return "audio"
+        if config.horizon:
+            return "series"
         if load_object("zoo.data.text.sheet:is_text_table")(path, config):
             return "text"
         series = given_options(config, OPTIONS_OF["series"]) or _lists(path, "zoo.data.series.finding:RECORDINGS")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,10 +77,11 @@ def prepare(
         **splits,
         identity=identity,
         steps=steps,
-        target_transform=_fit_target(splits["train"], raw.target_transform) if raw.task == "regression" else {},
+        target_transform=_target_transform(raw, splits["train"], steps) if raw.task == "regression" else {},
         target_columns=raw.target_columns,
         findings=findings,
         hop=raw.hop,
+        forecast=raw.forecast.take(tested) if raw.forecast and tested is not None else None,
     )
 
 
@@ -158,13 +159,16 @@ def _output_spec(raw: Raw) -> OutputSpec:
     width = {"binary": 1, "multiclass": len(raw.labels)}.get(raw.task) or raw.targets.reshape(
         len(raw.targets), -1
     ).shape[1]
-    return OutputSpec(task=raw.task, shape=(width,), labels=raw.labels)
+    channels, season = (raw.forecast.channels, raw.forecast.season) if raw.forecast else ((), 0)
+    return OutputSpec(task=raw.task, shape=(width,), labels=raw.labels, channels=channels, season=season)
 
 
 def _fit_steps(raw: Raw, train: Split, seed: int, config: DataConfig) -> tuple[Mapping[str, Any], ...]:
     if raw.kind == "image":
         height, width, channels = (*raw.samples.shape[1:], 1)[:3]
         return ({"step": "image", "height": height, "width": width, "channels": channels},)
+    if raw.forecast:
+        return raw.steps
     if raw.kind == "series":
         return _series_steps(np.asarray(train.samples))
     if raw.kind == "text":
@@ -220,6 +224,17 @@ def _learnt_values(
 def _zero_one(features: np.ndarray) -> list[int]:
     """Features that are 0 or 1 in every row."""
     return np.flatnonzero(((features == 0) | (features == 1)).all(axis=0)).tolist()
+
+
+def _target_transform(raw: Raw, train: Split, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How targets are scaled: on the training split, or where they continue channels of the input, as those are."""
+    if raw.forecast is None:
+        return _fit_target(train, raw.target_transform)
+    repeats = len(raw.labels) // len(raw.forecast.channels)
+    values = {
+        key: [steps[-1][key][at] for at in raw.forecast.channels for _ in range(repeats)] for key in ("scale", "offset")
+    }
+    return {**values, **({"transform": "log1p"} if raw.target_transform == "log1p" else {})}
 
 
 def _fit_target(train: Split, transform: str) -> dict[str, Any]:

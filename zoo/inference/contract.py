@@ -28,6 +28,9 @@ class Contract:
         target: `scale`, `offset` and perhaps `transform` of a regression's targets; empty otherwise.
         target_columns: Names of the target's columns in the table trained on; empty where nobody recorded them.
         hop: Steps between two windows of a recording; 0 where samples are no windows.
+        horizon: Steps that a series is forecast; 0 where nothing is.
+        recording: Column of a table that tells the series of several; empty where there is none.
+        time: Column of a series' times, see `zoo.data.series.clock.Clock.column`; empty where there is none.
         source: The file it was read from; None where it was guessed.
     """
 
@@ -40,6 +43,9 @@ class Contract:
     target: Mapping[str, Any] = field(default_factory=dict)
     target_columns: tuple[str, ...] = ()
     hop: int = 0
+    horizon: int = 0
+    recording: str = ""
+    time: Mapping[str, Any] = field(default_factory=dict)
     source: Path | None = None
 
     @property
@@ -63,9 +69,21 @@ class Contract:
     def describe(self) -> dict[str, Any]:
         """The form that `zoo.inputs` and `zoo.answers` take; outputs are finished ones."""
         return {
-            "input": {"kind": self.kind, "shape": list(self.shape), "columns": list(self.columns), "hop": self.hop},
+            "input": {
+                "kind": self.kind,
+                "shape": list(self.shape),
+                "columns": list(self.columns),
+                "hop": self.hop,
+                "recording": self.recording,
+                "time": dict(self.time),
+            },
             "steps": list(self.steps),
-            "output": {"task": self.task, "labels": list(self.labels), "target": list(self.target_columns)},
+            "output": {
+                "task": self.task,
+                "labels": list(self.labels),
+                "target": list(self.target_columns),
+                "horizon": self.horizon,
+            },
         }
 
 
@@ -110,6 +128,9 @@ def from_mapping(content: Any, path: Path) -> Contract:
             target={key: output[key] for key in ("scale", "offset", "transform") if output.get(key)},
             target_columns=tuple(output.get("target") or ()),
             hop=int(given.get("hop") or 0),
+            horizon=int(output.get("horizon") or 0),
+            recording=str(given.get("recording") or ""),
+            time=dict(given.get("time") or {}),
             source=path,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -17,7 +17,9 @@ from zoo.data.findings import SHOWN, errors, fail
 from zoo.data.images.reading import IMAGES
 from zoo.data.options import DataConfig
 from zoo.data.own import form_of, load_path
+from zoo.data.series.forecasting import read_lags
 from zoo.data.series.reading import read_windows
+from zoo.data.series.recordings import table_header
 from zoo.data.text.reading import read_texts
 from zoo.errors import DataError, UsageError
 from zoo.hyperparameters import split_names
@@ -69,7 +71,7 @@ def measure_files(predictor: Predictor, path: Path, config: DataConfig, *, on_ev
         UsageError: Nobody says which column is the target.
         DataError: A file that cannot be used, or labels the model does not know; all problems at once.
     """
-    form = form_of(path, config)
+    form = "series" if predictor.contract.horizon else form_of(path, config)
     form = "series" if form == "table" and predictor.contract.kind == "series" else form
     form = "text" if form == "table" and predictor.contract.kind == "text" else form
     kinds = {"images": "image", "table": "table", "series": "series", "audio": "audio", "text": "text"}
@@ -314,6 +316,8 @@ def _measure_series(predictor: Predictor, path: Path, config: DataConfig, on_eve
     """Every window of recordings, cut as the training data were."""
     contract = predictor.contract
     config = replace(config, window=contract.shape[0], hop=contract.hop or contract.shape[0])
+    if contract.horizon:
+        return _measure_forecast(predictor, path, config)
     samples, texts, names, columns = read_windows(path, config, on_event or (lambda _text: None))
     if contract.columns and sorted(columns) != sorted(contract.columns):
         raise DataError(f"{path} has channels {', '.join(columns)}; the model takes {', '.join(contract.columns)}")
@@ -322,6 +326,16 @@ def _measure_series(predictor: Predictor, path: Path, config: DataConfig, on_eve
     targets, wrong = _classes(texts, contract.labels)
     _refuse(_places(wrong, names), path)
     return Measured(targets, predictor.predict(samples))
+
+
+def _measure_forecast(predictor: Predictor, path: Path, config: DataConfig) -> Measured:
+    """Every window of series that has steps after it."""
+    contract = predictor.contract
+    has_recording = contract.recording and path.is_file() and contract.recording in table_header(path)
+    config = replace(config, horizon=contract.horizon, recording=contract.recording if has_recording else "")
+    samples, targets, findings = read_lags(path, config, contract.columns, contract.target_columns)
+    notes = tuple(finding.message for finding in findings)
+    return Measured(targets, predictor.predict(samples), notes=notes)
 
 
 def _measure_text(predictor: Predictor, path: Path, config: DataConfig, on_event: OnEvent | None) -> Measured:

@@ -9,6 +9,9 @@ from typing import Any
 from zoo.metrics import ERRORS, PRIMARY
 from zoo.runs import Manifest
 
+ALIKE_MAE = 0.005
+"""Share of a baseline's mean error within which a forecast's is as good."""
+
 CLEAR_MAE = 1.05
 """A mean error this many times a baseline's is said, also where R2 is as good."""
 
@@ -18,7 +21,11 @@ _PEOPLE: Mapping[str, str] = {
     "logistic": "the logistic model",
     "linear": "the linear model",
     "gradient_boosting": "gradient boosting",
+    "seasonal_naive": "the seasonal-naive forecast",
 }
+SEASONAL = "seasonal_naive"
+"""The baseline that stands beside forecasts alone."""
+
 _METRICS: Mapping[str, str] = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
@@ -44,19 +51,23 @@ def verdict(manifest: Manifest) -> str:
     network = number(manifest.metrics["test"].get(metric)) if metric else math.nan
     if metric is None or not math.isfinite(network):
         return f"No verdict: the run is {manifest.status} and has no finite test figure."
+    where = f"On a stand-in, not on {manifest.data.get('name')}: " if manifest.data.get("stand_in") else ""
+    if metric == "mae":
+        return f"{where}{_forecast(manifest, network)}."
     rivals = {name: number(values.get(metric)) for name, values in manifest.baselines.items()}
     rivals = {name: value for name, value in rivals.items() if math.isfinite(value)}
     if not rivals:
         return f"No verdict: there is no baseline beside the network's {label(metric)} of {show(metric, network)}."
     best = max(rivals, key=lambda name: rivals[name])
     sentence = _compare(metric, network, best, rivals[best], int(manifest.data.get("samples", {}).get("test", 0)))
-    where = f"On a stand-in, not on {manifest.data.get('name')}: " if manifest.data.get("stand_in") else ""
     return f"{where}{sentence}{_shortened(manifest, best)}{_by_mae(manifest, sentence)}."
 
 
 def primary_metric(manifest: Manifest) -> str | None:
     """The metric that decides, told from what was measured; None where nothing was."""
     test = manifest.metrics.get("test") or {}
+    if SEASONAL in manifest.baselines:
+        return "mae"
     if "r2" in test:
         return PRIMARY["regression"]
     if "auc" in test and not manifest.data.get("class_counts"):
@@ -105,6 +116,35 @@ def _compare(metric: str, network: float, name: str, rival: float, samples: int)
         f"{who[0].upper()}{who[1:]} beats the network by {_gap(metric, -difference)} on the test split "
         f"({show(metric, rival)} against {show(metric, network)}); use it, or train longer or otherwise"
     )
+
+
+def _forecast(manifest: Manifest, network: float) -> str:
+    """The network's mean error beside every baseline's, and who is better by how much.
+
+    Windows overlap, so that nothing is said of chance.
+    """
+    rivals = {name: number(values.get("mae")) for name, values in manifest.baselines.items()}
+    shares = {name: network / value - 1 for name, value in rivals.items() if value > 0}
+    better = {name: share for name, share in shares.items() if share < -ALIKE_MAE}
+    worse = {name: share for name, share in shares.items() if share > ALIKE_MAE}
+    told = f"MAE {show('mae', network)} on the test split"
+    parts = []
+    if worse:
+        beaten = " and ".join(f"{baseline_label(name)} ({show('mae', rivals[name])})" for name in worse)
+        parts.append(f"{beaten} beat{'s' if len(worse) == 1 else ''} the network; use it, or train otherwise")
+    alike = [name for name in shares if name not in better and name not in worse]
+    if alike:
+        parts.append(f"as good {'is' if len(alike) == 1 else 'are'} " + " and ".join(map(baseline_label, alike)))
+    if better:
+        ranked = sorted(better, key=lambda name: rivals[name])
+        parts.append(
+            "the network is better than "
+            + " and ".join(
+                f"{baseline_label(name)} by {-100 * better[name]:.1f} % ({show('mae', rivals[name])})"
+                for name in ranked
+            )
+        )
+    return "; ".join([told, *parts])
 
 
 def _gap(metric: str, difference: float) -> str:

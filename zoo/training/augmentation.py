@@ -26,7 +26,9 @@ ROTATE, AXES = "rotate", 3
 NONE = "none"
 
 
-def read_augment(given: str, kind: str, task: str, shape: Sequence[int] = ()) -> tuple[str, ...]:
+def read_augment(
+    given: str, kind: str, task: str, shape: Sequence[int] = (), *, forecast: bool = False
+) -> tuple[str, ...]:
     """The variations that a knob names.
 
     Args:
@@ -34,6 +36,7 @@ def read_augment(given: str, kind: str, task: str, shape: Sequence[int] = ()) ->
         kind: Of the data.
         task: Of the data.
         shape: Of a sample; empty where it is not known.
+        forecast: Whether the targets go on where the samples end.
 
     Raises:
         UsageError: An unknown name, or one that does not fit.
@@ -47,6 +50,9 @@ def read_augment(given: str, kind: str, task: str, shape: Sequence[int] = ()) ->
         raise UsageError(f"augment = {', '.join(names)} names a variation twice; give each once")
     if ROTATE in names and shape and shape[-1] % AXES:
         raise UsageError(f"augment = rotate turns sensors of x, y and z; {shape[-1]} channels are none, leave it out")
+    moved = [name for name in names if name not in ("jitter", MIXUP)] if forecast else []
+    if moved:
+        raise UsageError(f"augment = {moved[0]} would part a history from the steps after it; a forecast takes jitter")
     if MIXUP in names and task == "regression":
         raise UsageError("augment = mixup mixes classes, not the numbers of a regression; leave it out")
     return tuple(names)

@@ -1,5 +1,7 @@
 """What stands beside every result: the majority class or the mean, a linear model, and on tables gradient boosting.
 
+Beside a forecast stand those that need no training, and the linear model is one on lags.
+
 scikit-learn's own models. A fit on a large set is cut to a bounded number of values; how many samples it saw is part
 of the result.
 """
@@ -7,12 +9,12 @@ of the result.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from zoo import metrics
+from zoo import metrics, preprocessing
 from zoo.data.dataset import Dataset, Split
 
 MAX_VALUES = 20_000_000
@@ -44,7 +46,8 @@ def baselines(dataset: Dataset, *, seed: int) -> dict[str, dict[str, float]]:
     linear = "linear" if task == "regression" else "logistic"
     with threadpool_limits(1):  # more BLAS threads are slower at these shapes, and would take cores from training
         rows = _rows(dataset, dataset.train.take(chosen))
-        fitted = {linear: (_linear(task, rows, targets[chosen], classes=outputs), len(chosen))}
+        predict = _on_lags(dataset, rows, chosen) if dataset.forecast else None
+        fitted = {linear: (predict or _linear(task, rows, targets[chosen], classes=outputs), len(chosen))}
         if dataset.input.kind == "table":
             seen = _subset(len(chosen), columns * outputs, seed, BOOSTED_VALUES)
             boosted = _boosting(task, rows[seen], targets[chosen][seen], classes=outputs, seed=seed)
@@ -54,10 +57,23 @@ def baselines(dataset: Dataset, *, seed: int) -> dict[str, dict[str, float]]:
             for name, (predict, _) in fitted.items():
                 answers[name].append(predict(part))
     results = {trivial: (_trivial(task, targets, len(truth), outputs), len(targets))}
+    results |= {name: (values, len(targets)) for name, values in _references(dataset).items()}
     results |= {name: (np.concatenate(answers[name]), count) for name, (_, count) in fitted.items()}
     return {
         name: {**metrics.evaluate(task, truth, found), "samples": count} for name, (found, count) in results.items()
     }
+
+
+def _references(dataset: Dataset) -> Mapping[str, np.ndarray]:
+    """Forecasts of the test split that need no training, by name."""
+    return dataset.forecast.references if dataset.forecast else {}
+
+
+def _on_lags(dataset: Dataset, rows: np.ndarray, chosen: np.ndarray) -> Predict:
+    """The linear model of a forecast: on the scale, the logarithm too, that the network is trained on."""
+    targets = dataset.model_targets(dataset.train.take(chosen))
+    predict = _linear(dataset.output.task, rows, targets, classes=targets.shape[1])
+    return lambda test: preprocessing.invert_target(predict(test), dataset.target_transform)
 
 
 def _rows(dataset: Dataset, split: Split) -> np.ndarray:

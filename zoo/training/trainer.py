@@ -165,7 +165,8 @@ def resolve(config: RunConfig, dataset: Dataset, loss: Any, on_event: Listener) 
     if advice:
         chosen = ", ".join(f"{name} {value}" for name, value in advice.items())
         on_event(Message(f"chosen for {len(dataset.train):,} training samples: {chosen}"))
-    read_augment(config.training.augment, dataset.input.kind, dataset.output.task, dataset.input.shape)
+    inputs, outputs = dataset.input, dataset.output
+    read_augment(config.training.augment, inputs.kind, outputs.task, inputs.shape, forecast=bool(outputs.channels))
     resolved = config.for_data(dataset.output.task, len(dataset.train))
     if resolved.training.epochs != config.training.epochs:
         few = f"{len(dataset.train):,} training samples are few steps"

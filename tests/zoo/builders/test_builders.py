@@ -11,7 +11,7 @@ OUTPUTS = {
     "binary": OutputSpec(task="binary", shape=(1,)),
     "multiclass": OutputSpec(task="multiclass", shape=(4,)),
     "multilabel": OutputSpec(task="multilabel", shape=(3,)),
-    "regression": OutputSpec(task="regression", shape=(2,)),
+    "regression": OutputSpec(task="regression", shape=(2,), channels=(0,)),
 }
 CASES = [
     (name, kind, task)
@@ -81,7 +81,7 @@ def test_a_hyperparameter_changes_the_model(name, hyperparameters, layer, number
     assert count(zoo.build(name, inputs=inputs, num_classes=4, **hyperparameters), layer) == number
 
 
-@pytest.mark.parametrize("name", BUILDERS.names())
+@pytest.mark.parametrize("name", [name for name in BUILDERS.names() if "multiclass" in BUILDERS.get(name).card.tasks])
 def test_l1_and_l2_put_a_penalty_on_the_weights(name):
     inputs = inputs_of(BUILDERS.get(name).card.kinds[0])
     model = zoo.build(name, inputs=inputs, num_classes=4, l1=0.01, l2=0.1)

@@ -37,6 +37,24 @@ def test_the_sentence_says_whether_the_network_buys_anything(network, baselines,
     assert sentence.endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("network", "baselines", "said"),
+    [
+        (
+            1.9,
+            {"mean": 3.0, "seasonal_naive": 2.75, "linear": 2.0},
+            "MAE 1.9 on the test split; the network is better than the linear model by 5.0 % (2) and the "
+            "seasonal-naive forecast by 30.9 % (2.75) and the mean by 36.7 % (3).",
+        ),
+        (2.1, {"seasonal_naive": 2.75, "linear": 2.0}, "the linear model (2) beats the network; use it, or train"),
+        (2.0, {"seasonal_naive": 2.75, "linear": 2.001}, "as good is the linear model; the network is better than the"),
+        (3.0, {"seasonal_naive": 2.75, "linear": 2.0}, "forecast (2.75) and the linear model (2) beat the network"),
+    ],
+)
+def test_a_forecast_is_judged_by_its_mean_error(network, baselines, said):
+    assert said in verdict(manifest(network, baselines, metric="mae"))
+
+
 def test_one_changed_sample_of_a_small_split_is_no_win():
     assert "buys nothing" in verdict(manifest(1.0, {"logistic": 35 / 36}, test=36))
     assert "beats the logistic model by 5.6 points" in verdict(manifest(1.0, {"logistic": 34 / 36}, test=36))

@@ -140,3 +140,10 @@ def test_a_training_varies_its_samples_and_its_model_does_not(tmp_path):
     losses = [run.metrics["train"]["loss"] for run in runs]
     assert losses[0] != losses[1] == losses[2]
     assert [type(layer) for layer in runs[0].model.layers] == [type(layer) for layer in runs[1].model.layers]
+
+
+@pytest.mark.parametrize("name", ["scale", "shift"])
+def test_what_parts_a_history_from_its_future_is_refused(name):
+    assert read_augment("jitter", "series", "regression", forecast=True) == ("jitter",)
+    with pytest.raises(UsageError, match=f"augment = {name} would part a history from the steps after it"):
+        read_augment(name, "series", "regression", forecast=True)

@@ -20,6 +20,19 @@ def test_regression_stands_beside_the_mean_and_a_linear_model():
     assert found["linear"]["mae"] < found["mean"]["mae"]
 
 
+def test_beside_a_forecast_stand_the_season_before_and_lags_on_its_own_scale(tmp_path):
+    growth = np.exp(np.arange(120) * 0.03) * (2 + np.sin(2 * np.pi * np.arange(120) / 12))
+    cells = [f"{2000 + at // 12}-{at % 12 + 1:02d},{value}" for at, value in enumerate(growth)]
+    (tmp_path / "s.csv").write_text("\n".join(["month,sold", *cells]))
+    options = {"seed": 0, "horizon": 3, "window": 13}
+    plain = baselines(data.load(str(tmp_path / "s.csv"), **options), seed=0)
+    found = baselines(data.load(str(tmp_path / "s.csv"), target_transform="log1p", **options), seed=0)
+    assert set(found) == {"mean", "seasonal_naive", "linear"}
+    assert found["seasonal_naive"] == plain["seasonal_naive"]
+    assert plain["linear"]["mae"] < plain["seasonal_naive"]["mae"] < plain["mean"]["mae"]
+    assert found["linear"]["mae"] != plain["linear"]["mae"]
+
+
 def test_a_binary_task_has_an_auc():
     found = baselines(data.load("breast-cancer", seed=0), seed=0)
     assert found["logistic"]["auc"] > 0.98

@@ -19,6 +19,7 @@ from zoo.data.findings import Finding, errors, refuse
 from zoo.data.options import DataConfig, refuse_options
 from zoo.data.own import Reading, Request
 from zoo.data.series.finding import Found, find
+from zoo.data.series.forecasting import read_forecast
 from zoo.data.series.recordings import Recording
 from zoo.data.series.windows import choose, cut
 from zoo.errors import DataError, UsageError
@@ -46,7 +47,7 @@ def read_series(request: Request) -> Reading:
         request: A folder with a sub-folder of recordings for each class (with or without train, validation and test on
             top), a CSV of paths and labels, one long table whose rows are steps (`--target` names the class's column,
             `recording` that of the recording), or a `.ts` file of the UCR and UEA archives. `window` and `hop` cut
-            samples; without them a recording is one.
+            samples; without them a recording is one. With `horizon`, as `read_forecast`.
 
     Returns:
         A reading whose samples are (n, window, channels) float32, NaN in front of short recordings.
@@ -56,6 +57,8 @@ def read_series(request: Request) -> Reading:
         DataError: A table or list that cannot be read.
     """
     config = request.config
+    if config.horizon:
+        return read_forecast(request)
     refuse_options(config, FOREIGN, "series")
     if config.task not in ("auto", "binary", "multiclass"):
         raise UsageError(f"--task {config.task} is not known for series of recordings; they have a class each")

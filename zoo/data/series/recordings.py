@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ class Recording:
     Attributes:
         name: For messages: a path, or a path and what is in it.
         columns: Names of the channels; made up where the file has none.
-        values: (steps, channels) float32; gaps inside are filled, see `fill_gaps`.
+        values: (steps, channels) float32, missing numbers filled, see `fill_gaps`; or float64 as they were read.
         findings: What was wrong with it, or done to it.
         sha256: Of the bytes it came from.
         texts: Of a table, the text of the columns that were asked for besides the channels, each (steps,).
@@ -64,11 +64,18 @@ def read_recording(path: Path, config: DataConfig, *, texts: Sequence[str] = ())
     Raises:
         DataError: It cannot be read, has no steps, or a column that is no number or not there.
     """
-    if path.suffix.lower() in ARRAYS:
-        return _read_array(path, config)
-    header, lines, cells = _read_table(path)
+    found = read_array(path, config) if path.suffix.lower() in ARRAYS else take(path, read_table(path), config, texts)
+    filled, findings = fill_gaps(found.values, found.name)
+    return replace(found, values=filled, findings=tuple(findings))
+
+
+def take(
+    path: Path, table: tuple[list[str], list[int], list[Sequence[str]]], config: DataConfig, texts: Sequence[str]
+) -> Recording:
+    """The recording of a table as `read_table` gives it, missing numbers NaN; otherwise as `read_recording`."""
+    header, lines, cells = table
     for name in texts:
-        _position(name, header, path)
+        position(name, header, path)
     wanted = _channels(header, config, texts, path)
     missing = rows.missing_words(split_names(config.missing_values))
     values = np.empty((len(lines), len(wanted)), np.float64)
@@ -81,14 +88,13 @@ def read_recording(path: Path, config: DataConfig, *, texts: Sequence[str] = ())
                 f"{path}, line {lines[wrong[0]]}, column {name!r}: {text!r} is no finite number; correct it, or leave "
                 f"the column out with --drop {name}"
             )
-    kept = {name: [cell.strip() for cell in cells[_position(name, header, path)]] for name in texts}
-    filled, findings = fill_gaps(values, str(path))
+    kept = {name: [cell.strip() for cell in cells[position(name, header, path)]] for name in texts}
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Recording(str(path), tuple(wanted), filled, tuple(findings), digest, kept, lines)
+    return Recording(str(path), tuple(wanted), values, (), digest, kept, lines)
 
 
-def _read_table(path: Path) -> tuple[list[str], list[int], list[Sequence[str]]]:
-    """Header, line numbers and columns of a table; a header is what is not all numbers."""
+def read_table(path: Path) -> tuple[list[str], list[int], list[Sequence[str]]]:
+    """Header, line numbers and columns of a table; a header is what is not all numbers and dates."""
     with rows.open_text(path) as file:
         delimiter = rows.sniff(rows.first_lines(file, path))
         file.seek(0)
@@ -96,7 +102,7 @@ def _read_table(path: Path) -> tuple[list[str], list[int], list[Sequence[str]]]:
     if not records:
         raise DataError(f"{path} is empty; expected a row for each step")
     first = [cell.strip() for cell in records[0][1]]
-    headless = all(rows.to_number(cell) is not None for cell in first)
+    headless = any(map(is_number, first)) and all(is_number(cell) or is_date(cell) for cell in first)
     header = [rows.made_up(at) for at in range(len(first))] if headless else first
     body = records if headless else records[1:]
     if not body:
@@ -110,7 +116,23 @@ def _read_table(path: Path) -> tuple[list[str], list[int], list[Sequence[str]]]:
     return header, [line for line, _ in body], list(zip(*(row for _, row in body), strict=True))
 
 
-def _position(name: str, header: Sequence[str], path: Path) -> int:
+def is_number(cell: str) -> bool:
+    """Whether a cell is a finite number."""
+    return rows.to_number(cell) is not None
+
+
+def is_date(cell: str) -> bool:
+    """Whether a cell is a day, or a day and a time, as ISO 8601 writes them."""
+    return rows.to_days(cell, ("iso",)) is not None
+
+
+def table_header(path: Path) -> list[str]:
+    """Names of a table's columns, as `read_table` has them, or nothing of an array."""
+    return [] if path.suffix.lower() in ARRAYS else read_table(path)[0]
+
+
+def position(name: str, header: Sequence[str], path: Path) -> int:
+    """Where a column stands that is named, or given by its index; raises DataError where there is none."""
     if name in header:
         return header.index(name)
     number = int(name) if name.removeprefix("-").isdecimal() else None
@@ -121,17 +143,18 @@ def _position(name: str, header: Sequence[str], path: Path) -> int:
 
 def _channels(header: Sequence[str], config: DataConfig, texts: Sequence[str], path: Path) -> list[str]:
     """Names of the columns that are channels, in the order of the file."""
-    taken = {header[_position(name, header, path)] for name in (*texts, *split_names(config.drop))}
+    taken = {header[position(name, header, path)] for name in (*texts, *split_names(config.drop))}
     chosen = split_names(config.columns)
     if chosen:
-        return [header[_position(name, header, path)] for name in chosen]
+        return [header[position(name, header, path)] for name in chosen]
     left = [name for name in header if name not in taken]
     if not left:
         raise DataError(f"{path} has no column left to learn from; it has {', '.join(header)}")
     return left
 
 
-def _read_array(path: Path, config: DataConfig) -> Recording:
+def read_array(path: Path, config: DataConfig) -> Recording:
+    """The recording of a `.npy` array, missing numbers NaN; otherwise as `read_recording`."""
     for option in ("columns", "drop"):
         if getattr(config, option):
             raise DataError(f"{path} is an array, its channels have no names; leave --{option} out, or save a CSV")
@@ -144,10 +167,9 @@ def _read_array(path: Path, config: DataConfig) -> Recording:
         raise DataError(f"{path} has shape {array.shape} of {array.dtype}; expected numbers (steps, channels)")
     if np.isinf(array).any():
         raise DataError(f"{path} holds infinite values; correct them")
-    filled, findings = fill_gaps(array.astype(np.float64), str(path))
     columns = tuple(rows.made_up(at) for at in range(array.shape[1]))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Recording(str(path), columns, filled, tuple(findings), digest)
+    return Recording(str(path), columns, array.astype(np.float64), (), digest)
 
 
 def fill_gaps(values: np.ndarray, name: str) -> tuple[np.ndarray, list[Finding]]:

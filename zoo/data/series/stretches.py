@@ -8,15 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import rows
 from zoo.data.findings import Finding
 from zoo.data.options import DataConfig
+from zoo.data.series.clock import GAP, check_order, read_times
 from zoo.data.series.recordings import ARRAYS, Recording, read_recording
-from zoo.data.tables.dates import date_formats
-from zoo.errors import DataError, UsageError
-
-GAP = 1.5
-"""Of the usual distance between two steps; where they are further apart, steps are missing."""
+from zoo.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -91,37 +87,13 @@ def _gaps(recording: Recording, column: str, breaks: np.ndarray) -> np.ndarray:
     Raises:
         DataError: A cell that is no time, or times that repeat or go back.
     """
-    times = _times(recording, column)
-    distances = np.diff(times)
+    cells = recording.texts[column]
+    times, _ = read_times(recording.name, recording.lines, column, cells)
     inside = ~np.isin(np.arange(1, len(times)), breaks)
-    wrong = np.flatnonzero((distances <= 0) & inside)
-    if wrong.size:
-        at = int(wrong[0]) + 1
-        cells, line = recording.texts[column], recording.lines[at]
-        how = "again" if distances[at - 1] == 0 else f"after {cells[at - 1]!r}"
-        raise DataError(
-            f"{recording.name}, line {line}: time {cells[at]!r} stands there {how}; sort the rows by {column!r}, and "
-            "leave one of each"
-        )
+    check_order(recording.name, recording.lines, column, cells, times, inside)
+    distances = np.diff(times)
     usual = float(np.median(distances[inside])) if inside.any() else 0.0
     return np.flatnonzero((distances > GAP * usual) & inside) + 1
-
-
-def _times(recording: Recording, column: str) -> np.ndarray:
-    """Times as numbers that grow: as they stand, or days."""
-    cells = recording.texts[column]
-    numbers = rows.to_numbers(cells)
-    if numbers is not None and not np.isnan(numbers).any():
-        return numbers
-    formats, _ = date_formats(list(dict.fromkeys(cells))[:200])
-    days = [rows.to_days(cell, formats) for cell in cells]
-    for at, value in enumerate(days):
-        if value is None:
-            raise DataError(
-                f"{recording.name}, line {recording.lines[at]}, column {column!r}: {cells[at]!r} is no time; expected "
-                "a number or a date such as 2024-05-31 12:00:00"
-            )
-    return np.array(days, np.float64)
 
 
 def _told(recording: Recording, gaps: np.ndarray) -> tuple[Finding, ...]:
