@@ -60,7 +60,7 @@ def load_saved_model(module: Module, output: str = "", source: str = "the module
     if any(len(found) != 1 for found in specs):
         raise ModelError(f"{source} takes {max(map(len, specs))} tensors; expected a function of one, split the model")
 
-    def function(inputs: Any, training: bool) -> Any:
+    def function(inputs: Any, training: bool, _owner: Any = owner) -> Any:  # the owner keeps the variables alive
         return _chosen(call(inputs, training=training) if trains else call(inputs), output, source)
 
     variables = {id(variable): variable for each in concrete for variable in each.variables}
