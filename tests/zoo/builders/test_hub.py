@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import zoo
-from tests.zoo.made_by_others import FEATURES, pack, save_hub_module, save_with_signature
+from tests.zoo.made_by_others import pack, save_hub_module, save_with_signature
 from zoo.builders.hub import prepare
 from zoo.cards import InputSpec
 from zoo.errors import DataError, ModelError, UsageError
