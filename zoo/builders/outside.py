@@ -82,20 +82,23 @@ def fetch(address: str, name: str, pinned: str, *, shelf: str, tell: Tell, put: 
     folder = settings.home() / shelf / hashlib.sha256(address.encode()).hexdigest()[:16]
     path, record = folder / name, folder / RECORD
     try:
+        wanted = pinned.lower() or _recorded(record)
+        found = sha256(path) if path.is_file() else ""
+        if found and wanted in ("", found):
+            return path
+        if found:
+            tell(f"WARNING: {path} has sha256 {found}, expected {wanted}: damaged or swapped, it is fetched again")
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
-            known = str(read_json(record).get("sha256", "")) if record.is_file() else ""
-            wanted = pinned.lower() or known
-            found = sha256(path) if path.is_file() else ""
-            if found and wanted in ("", found):
-                write_json(record, {"address": address, "sha256": found})
-                return path
-            if found:
-                tell(f"WARNING: {path} has sha256 {found}, expected {wanted}: damaged or swapped, it is fetched again")
             path = download(RemoteFile(name=name, sha256=wanted, bytes=0, urls=(url or address,)), folder, tell)
             write_json(record, {"address": address, "sha256": sha256(path)})
-            return path
+        return path
     except OfflineError as error:
         raise OfflineError(f"{address} is not in the cache, and there is no network ({error}); {put} {path}") from error
     except OSError as error:
         raise ResourceError(f"{folder} cannot be written: {error.strerror or error}; set ZOO_HOME elsewhere") from error
+
+
+def _recorded(record: Path) -> str:
+    """The checksum that a cached file had when it came; empty where it did not come by download."""
+    return str(read_json(record).get("sha256", "")) if record.is_file() else ""
