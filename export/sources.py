@@ -35,10 +35,10 @@ def load_keras(path: Path) -> Any:
     if not path.is_file():
         raise ModelError(f"{path} is missing; expected a .keras file")
     quiet_tensorflow()
-    import keras
+    from zoo.hub_layer import load_model
 
     try:
-        return keras.models.load_model(path, compile=False)
+        return load_model(path)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(

@@ -7,7 +7,13 @@ import sys
 import zoo
 
 HEAVY = ("tensorflow", "keras", "sklearn", "pandas", "matplotlib")
-RUNS_A_FRAMEWORK = ("zoo.training.loop", "zoo.training.measure", "zoo.training.optimizers", "zoo.training.prepared")
+RUNS_A_FRAMEWORK = (
+    "zoo.hub_layer",
+    "zoo.training.loop",
+    "zoo.training.measure",
+    "zoo.training.optimizers",
+    "zoo.training.prepared",
+)
 
 
 def importable():

@@ -78,6 +78,6 @@ class Search:
         from zoo.settings import quiet_tensorflow
 
         quiet_tensorflow()
-        import keras
+        from zoo.hub_layer import load_model
 
-        return keras.models.load_model(path, compile=False)
+        return load_model(path)

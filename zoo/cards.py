@@ -148,7 +148,8 @@ class DatasetCard:
 class RemoteFile:
     """One file of a data set: its name inside the set's folder, its pinned checksum, its sources in order.
 
-    Without sources nobody offers it in this form.
+    Without sources nobody offers it in this form. Of a file that a user names the checksum and the size may be unknown:
+    empty and 0.
     """
 
     name: str

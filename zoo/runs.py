@@ -288,9 +288,9 @@ class Run:
         from zoo.settings import quiet_tensorflow
 
         quiet_tensorflow()
-        import keras
+        from zoo.hub_layer import load_model
 
-        return keras.models.load_model(self.path / MODEL, compile=False)
+        return load_model(self.path / MODEL)
 
     def checksums(self) -> dict[str, str]:
         """Name to sha256 of every file of the finished run; exports, logs and what a killed write left are left out."""

@@ -22,12 +22,19 @@ class BuilderError(ModelError):
 Recommend = Callable[[InputSpec, OutputSpec, int], Mapping[str, object]]
 """From what goes in, what comes out and the number of training samples to knobs that suit them."""
 
+Prepare = Callable[[InputSpec, Mapping[str, Value], Callable[[str], None]], Mapping[str, Value]]
+"""From what goes in, hyperparameters and whom to tell to those that change: files that they name are fetched, verified
+and pinned."""
+
 
 @dataclass(frozen=True)
 class Builder:
     """A builder function with its card; calling it checks what it is given first.
 
     Attributes:
+        prepare: Called once before a training, where hyperparameters name files or addresses: what it returns stands in
+            the run's configuration, so that a repeated run finds the same files or is refused. It is told lines for
+            people; one that begins with "WARNING" is for what nobody may miss.
         recommend: Hyperparameters and knobs of the training for data at hand, where neither the user nor a recipe says
             otherwise; None keeps every declared default.
 
@@ -38,6 +45,7 @@ class Builder:
     card: ModelCard
     function: Callable[..., Any]
     recommend: Recommend | None = None
+    prepare: Prepare | None = None
 
     def __call__(self, inputs: InputSpec, outputs: OutputSpec, **hyperparameters: object) -> Any:
         """An uncompiled `keras.Model`.
@@ -110,6 +118,7 @@ def declare(
     year: int | None = None,
     needs: tuple[str, ...] = (),
     recommend: Recommend | None = None,
+    prepare: Prepare | None = None,
 ) -> Callable[[Callable[..., Any]], Builder]:
     """Decorates a function `(inputs, outputs, *, <hyperparameters>) -> keras.Model` into a Builder."""
     card = ModelCard(
@@ -122,7 +131,7 @@ def declare(
         year=year,
         needs=needs,
     )
-    return lambda function: Builder(card, function, recommend)
+    return lambda function: Builder(card, function, recommend, prepare)
 
 
 def of_function(function: Callable[..., Any], name: str) -> Builder:
@@ -168,7 +177,20 @@ def _knob(parameter: inspect.Parameter, name: str) -> Hyperparameter:
 
 
 BUILDERS: Registry[Builder] = Registry("builder", entry_points="zoo.builders", hint="; see: zoo list --builders")
-for _name in ("mlp", "convnet", "lenet5", "resnet", "mobilenet", "dscnn", "conv1d", "recurrent", "text", "forecaster"):
+for _name in (
+    "mlp",
+    "convnet",
+    "lenet5",
+    "resnet",
+    "mobilenet",
+    "dscnn",
+    "conv1d",
+    "recurrent",
+    "text",
+    "forecaster",
+    "hub",
+    "application",
+):
     BUILDERS.add(_name, f"zoo.builders.{_name}:{_name}")
 
 

@@ -153,10 +153,10 @@ def _load_keras(artifact: Artifact) -> Loaded:
     if not artifact.model.is_file():
         raise ModelError(f"{artifact.model} is missing: the run saved no weights; train it again")
     quiet_tensorflow()
-    import keras
+    from zoo.hub_layer import load_model
 
     try:
-        model = keras.models.load_model(artifact.model, compile=False)
+        model = load_model(artifact.model)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError, zipfile.BadZipFile) as error:
         raise ModelError(f"{artifact.model} does not load as a Keras model: {one_line(error)}") from error
     inputs, outputs = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []

@@ -167,6 +167,7 @@ def resolve(config: RunConfig, dataset: Dataset, loss: Any, on_event: Listener) 
         on_event(Message(f"chosen for {len(dataset.train):,} training samples: {chosen}"))
     inputs, outputs = dataset.input, dataset.output
     read_augment(config.training.augment, inputs.kind, outputs.task, inputs.shape, forecast=bool(outputs.channels))
+    config = _fetch(config, dataset, on_event)
     resolved = config.for_data(dataset.output.task, len(dataset.train))
     if resolved.training.epochs != config.training.epochs:
         few = f"{len(dataset.train):,} training samples are few steps"
@@ -176,6 +177,18 @@ def resolve(config: RunConfig, dataset: Dataset, loss: Any, on_event: Listener) 
         return resolved
     named = f"own: {getattr(loss, '__name__', type(loss).__name__)}"
     return replace(resolved, training=replace(resolved.training, loss=named))
+
+
+def _fetch(config: RunConfig, dataset: Dataset, on_event: Listener) -> RunConfig:
+    """The configuration with the files that it names fetched, verified and pinned."""
+    prepare = get_builder(config.builder).prepare
+    if prepare is None:
+        return config
+
+    def tell(text: str) -> None:
+        on_event(Message(text, warning=text.startswith("WARNING")))
+
+    return config.with_knobs(prepare(dataset.input, config.hyperparameters, tell))
 
 
 def load_data(config: RunConfig, on_event: Listener, *, draw: int = 0) -> Dataset:

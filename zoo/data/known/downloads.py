@@ -41,12 +41,13 @@ def download(file: RemoteFile, folder: Path, on_event: Callable[[str], None] | N
     What arrived before a cut stays in `<name>.part` and is continued, in this call and in the next.
 
     Args:
-        file: What to get, with its size and checksum.
+        file: What to get, with its size and checksum as far as they are known; without a checksum it is fetched anew,
+            whole, whatever is there.
         folder: An existing folder, held by the caller.
         on_event: Told, in one line each, of the start, of progress and of sources that failed.
 
     Returns:
-        The file; its size and checksum are right.
+        The file; its size and checksum are right, where they are known.
 
     Raises:
         OfflineError: No server answered within `CONNECT_SECONDS`.
@@ -55,7 +56,7 @@ def download(file: RemoteFile, folder: Path, on_event: Callable[[str], None] | N
     """
     target, part = folder / file.name, folder / f"{file.name}.part"
     tell = on_event or _ignore
-    if target.is_file() and target.stat().st_size == file.bytes and sha256(target) == file.sha256:
+    if file.sha256 and _size(target) and file.bytes in (0, _size(target)) and sha256(target) == file.sha256:
         return target
     try:
         _try_sources(file, part, tell)
@@ -91,18 +92,19 @@ def _try_sources(file: RemoteFile, part: Path, tell: Callable[[str], None]) -> N
                     break
     if not answered:
         raise OfflineError("; ".join(reasons))
-    kept = f"; {_size(part):,} of {file.bytes:,} bytes are kept, run it again to go on" if _size(part) else ""
+    whole = f" of {file.bytes:,}" if file.bytes else ""
+    kept = f"; {_size(part):,}{whole} bytes are kept, run it again to go on" if file.sha256 and _size(part) else ""
     raise DataError(f"{file.name} could not be downloaded: {'; '.join(dict.fromkeys(reasons))}{kept}")
 
 
 def _transfer(url: str, part: Path, file: RemoteFile, seconds: float, tell: Callable[[str], None]) -> None:
     """Continues or starts the part file from one source and verifies it whole."""
-    if _size(part) > file.bytes:
-        part.unlink()
-    if _size(part) < file.bytes:
+    if not file.sha256 or (file.bytes and _size(part) > file.bytes):
+        part.unlink(missing_ok=True)  # of what has no checksum nobody could tell that two parts belong together
+    if _size(part) < file.bytes or not (file.bytes or (_size(part) and sha256(part) == file.sha256)):
         _receive(url, part, file, seconds, tell)
     found = sha256(part)
-    if found != file.sha256:
+    if file.sha256 and found != file.sha256:
         part.unlink()
         raise SourceError(f"{url} sent sha256 {found}, expected {file.sha256}; nothing of it was kept")
 
@@ -112,13 +114,16 @@ def _receive(url: str, part: Path, file: RemoteFile, seconds: float, tell: Calla
     with _open(url, offset, seconds) as response:
         if offset and not _continues(response, offset):
             offset = 0  # the server sends the whole file whatever was asked for
-        announced = response.headers.get("Content-Length")
-        if announced and announced.isdigit() and offset + int(announced) != file.bytes:
-            raise SourceError(f"{url} offers {offset + int(announced):,} bytes, expected {file.bytes:,}")
+        length = response.headers.get("Content-Length") or ""
+        announced = offset + int(length) if length.isdigit() else 0
+        if announced and file.bytes and announced != file.bytes:
+            raise SourceError(f"{url} offers {announced:,} bytes, expected {file.bytes:,}")
+        total = file.bytes or announced
         verb = "continuing" if offset else "downloading"
-        tell(f"{verb} {file.name} ({file.bytes / 1024 / 1024:.1f} MB) from {url}")
+        size = f" ({total / 1024 / 1024:.1f} MB)" if total else ""
+        tell(f"{verb} {file.name}{size} from {url}")
         with part.open("ab" if offset else "wb") as sink:
-            _copy(response, sink, url, offset, file, tell)
+            _copy(response, sink, url, offset, total, lambda share: tell(f"{file.name}: {share}"))
 
 
 def _copy(
@@ -126,27 +131,29 @@ def _copy(
     sink: IO[bytes],
     url: str,
     received: int,
-    file: RemoteFile,
+    total: int,
     tell: Callable[[str], None],
 ) -> None:
+    """Writes what arrives; `total` bytes are expected in all, 0 where nobody knows."""
     told = time.monotonic()
-    while received <= file.bytes:
+    of = f" of {total:,}" if total else ""
+    while not total or received <= total:
         try:
             chunk = response.read(_CHUNK)
         except (OSError, http.client.HTTPException) as error:
-            raise SourceError(f"{url} stopped after {received:,} of {file.bytes:,} bytes ({error!r})") from error
+            raise SourceError(f"{url} stopped after {received:,}{of} bytes ({error!r})") from error
         if not chunk:
             break
         sink.write(chunk)
         received += len(chunk)
         if time.monotonic() - told > _EVENT_SECONDS:
             told = time.monotonic()
-            tell(f"{file.name}: {received / file.bytes:.0%}")
-    if received < file.bytes:
-        raise SourceError(f"{url} stopped after {received:,} of {file.bytes:,} bytes")
-    if received > file.bytes:
+            tell(f"{received / total:.0%}" if total else f"{received:,} bytes")
+    if received < total:
+        raise SourceError(f"{url} stopped after {received:,}{of} bytes")
+    if total and received > total:
         sink.truncate(0)
-        raise SourceError(f"{url} sends more than the expected {file.bytes:,} bytes")
+        raise SourceError(f"{url} sends more than the expected {total:,} bytes")
 
 
 def _continues(response: http.client.HTTPResponse, offset: int) -> bool:
