@@ -152,6 +152,9 @@ def _meaning(output: Mapping[str, Any]) -> str:
     labels = list(output.get("labels") or ())
     if output["task"] == "binary":
         return f"probability of {labels[-1] if labels else 'class 1'}"
+    if output["task"] == "anomaly":
+        above = f", an anomaly above {output['threshold']:.6g}" if "threshold" in output else ""
+        return f"mean squared difference of input and reconstruction{above}"
     if output["task"] == "regression":
         return "(y - offset) / scale is the value in target units" if output.get("scale") else "value in target units"
     return "probability of each label" + (", summing to 1" if output["task"] == "multiclass" else "")

@@ -21,7 +21,7 @@ class Parity:
         split: Where the samples come from: "validation", "given", "calibration" (those that calibrate too),
             or "random" for a model without data.
         max_error: Largest absolute difference of the model's outputs, after dequantization.
-        agreement: Share of samples with the same answer; R2 between the two for regression.
+        agreement: Share of samples with the same answer; R2 between the two for numbers.
         changed: Samples whose answer differs; None for regression, whose answers are numbers.
         metric: Name of the task's primary metric; None where there are no targets, as are the next three.
         metric_before: Of Keras.
@@ -50,37 +50,47 @@ def compare(
         reference: Of Keras, (n, *shape) float32.
         outputs: Of the file, dequantised, same shape.
         targets: (n,) classes, (n, labels), or (n, targets) in target units; None where unknown.
-        output: The contract's "output": task, and scale and offset of standardised targets.
+        output: The contract's "output": task, scale and offset of standardised targets, threshold of anomalies.
         split: Name for the samples.
     """
-    task = str(output["task"])
+    task, threshold = str(output["task"]), output.get("threshold")
     flat, other = (np.asarray(values, np.float32).reshape(len(values), -1) for values in (reference, outputs))
     figures: dict[str, Any] = {}
     if targets is not None:
-        name = metrics.PRIMARY[task]
-        before, after = (
-            metrics.evaluate(task, targets, preprocessing.invert_target(values, output))[name]
+        measured = [
+            metrics.evaluate(task, targets, preprocessing.invert_target(values, output), threshold)
             for values in (flat, other)
-        )
-        figures = {"metric": name, "metric_before": before, "metric_after": after, "drop": drop(name, before, after)}
+        ]
+        figures = _figures(task, *measured)
     changed = None
-    if task != "regression":
-        one, two = (metrics.decide(task, values).reshape(len(values), -1) for values in (flat, other))
+    if metrics.decidable(task, threshold):
+        one, two = (metrics.decide(task, values, threshold).reshape(len(values), -1) for values in (flat, other))
         changed = int(np.sum(np.any(one != two, axis=1)))
     return Parity(
         split=split,
         samples=len(flat),
         max_error=float(np.max(np.abs(flat - other))),
         largest_output=float(np.max(np.abs(flat))),
-        agreement=metrics.agreement(task, flat, other),
+        agreement=metrics.agreement(task, flat, other, threshold),
         changed=changed,
         **figures,
     )
 
 
+def _figures(task: str, before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, Any]:
+    """The primary metric before and after; where samples are all normal, the share that is told as such, if any."""
+    name = metrics.PRIMARY[task]
+    if task == "anomaly" and not math.isfinite(before[name]):
+        name = "accuracy"
+    if name not in before:
+        return {}
+    one, two = before[name], after[name]
+    return {"metric": name, "metric_before": one, "metric_after": two, "drop": drop(name, one, two)}
+
+
 def is_chance(parity: Parity, targets: np.ndarray, task: str) -> bool:
     """Whether Keras itself does no better than the same answer to every sample; False where nobody can tell."""
-    if parity.metric_before is None or task == "multilabel":
+    if parity.metric_before is None or task in ("multilabel", "anomaly"):
         return False
     constant = 0.0 if task == "regression" else float(np.max(np.unique(targets, return_counts=True)[1]) / len(targets))
     return not parity.metric_before > constant

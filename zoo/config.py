@@ -36,9 +36,9 @@ OPTIMIZER_RATES = {
 """Optimizer to the learning rate that "auto" stands for."""
 
 LOSSES: Mapping[str, tuple[Task, ...]] = {
-    "mse": ("regression", "binary", "multiclass", "multilabel"),
-    "mae": ("regression", "binary", "multiclass", "multilabel"),
-    "huber": ("regression", "binary", "multiclass", "multilabel"),
+    "mse": ("regression", "binary", "multiclass", "multilabel", "anomaly"),
+    "mae": ("regression", "binary", "multiclass", "multilabel", "anomaly"),
+    "huber": ("regression", "binary", "multiclass", "multilabel", "anomaly"),
     "binary_crossentropy": ("binary", "multilabel"),
     "categorical_crossentropy": ("multiclass",),
 }
@@ -49,6 +49,7 @@ MONITORS: Mapping[Task, tuple[str, ...]] = {
     "multiclass": ("loss", "accuracy", "macro_f1"),
     "multilabel": ("loss", "accuracy", "macro_f1", "auc"),
     "regression": ("loss", "mae", "rmse", "r2"),
+    "anomaly": ("loss",),
 }
 """Task to the validation metrics that can decide which weights are kept."""
 
@@ -60,7 +61,9 @@ DEFAULT_LOSS: Mapping[Task, str] = {
     "multilabel": "binary_crossentropy",
     "multiclass": "categorical_crossentropy",
     "regression": "mse",
+    "anomaly": "mae",
 }
+"""Task to its loss; that of an anomaly's score, which is a mean squared error, against 0 is its mean."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,6 +312,8 @@ def configure(
             raise UsageError(f"{target!r} has no knob {key!r}{suggest(key, knobs)}; see: zoo info {target}")
         layers[knobs[key]][key] = value
     layers["data"] = with_options(layers["dataset"], layers["data"])
+    if builder.card.tasks == ("anomaly",) and layers["data"].get("task", "auto") == "auto":
+        layers["data"]["task"] = "anomaly"  # nothing in data says so, the builder does
     if layers["data"].get("test_data"):
         layers["data"]["test_data"] = resolve_reference(str(layers["data"]["test_data"]))
     layers["data"] = resolve_indices(layers["data"])

@@ -28,6 +28,7 @@ class Contract:
         target: `scale`, `offset` and perhaps `transform` of a regression's targets; empty otherwise.
         target_columns: Names of the target's columns in the table trained on; empty where nobody recorded them.
         hop: Steps between two windows of a recording; 0 where samples are no windows.
+        alarm: Of anomalies: `threshold` of the score, and the classes that were `normal`.
         source: The file it was read from; None where it was guessed.
     """
 
@@ -40,12 +41,18 @@ class Contract:
     target: Mapping[str, Any] = field(default_factory=dict)
     target_columns: tuple[str, ...] = ()
     hop: int = 0
+    alarm: Mapping[str, Any] = field(default_factory=dict)
     source: Path | None = None
 
     @property
     def outputs(self) -> int | None:
         """Numbers the model answers a sample with; None where the labels do not tell."""
-        return 1 if self.task == "binary" else len(self.labels) or None
+        return 1 if self.task in ("binary", "anomaly") else len(self.labels) or None
+
+    @property
+    def threshold(self) -> float | None:
+        """The score above which a sample is an anomaly; None for other tasks."""
+        return self.alarm.get("threshold")
 
     def prepare(self, raw: np.ndarray) -> np.ndarray:
         """Raw samples after the steps, first axis the batch.
@@ -65,7 +72,12 @@ class Contract:
         return {
             "input": {"kind": self.kind, "shape": list(self.shape), "columns": list(self.columns), "hop": self.hop},
             "steps": list(self.steps),
-            "output": {"task": self.task, "labels": list(self.labels), "target": list(self.target_columns)},
+            "output": {
+                "task": self.task,
+                "labels": list(self.labels),
+                "target": list(self.target_columns),
+                **self.alarm,
+            },
         }
 
 
@@ -110,6 +122,7 @@ def from_mapping(content: Any, path: Path) -> Contract:
             target={key: output[key] for key in ("scale", "offset", "transform") if output.get(key)},
             target_columns=tuple(output.get("target") or ()),
             hop=int(given.get("hop") or 0),
+            alarm={key: output[key] for key in ("threshold", "normal") if key in output},
             source=path,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

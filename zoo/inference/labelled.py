@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo import rows
+from zoo.data.anomalies import is_anomaly
 from zoo.data.audio.reading import SOUNDS
 from zoo.data.files.collecting import list_files
 from zoo.data.files.listing import FileKind
@@ -69,6 +70,8 @@ def measure_files(predictor: Predictor, path: Path, config: DataConfig, *, on_ev
         UsageError: Nobody says which column is the target.
         DataError: A file that cannot be used, or labels the model does not know; all problems at once.
     """
+    if predictor.contract.task == "anomaly":
+        config = replace(config, task="anomaly")
     form = form_of(path, config)
     form = "series" if form == "table" and predictor.contract.kind == "series" else form
     form = "text" if form == "table" and predictor.contract.kind == "text" else form
@@ -240,8 +243,8 @@ def read_targets(
     Returns:
         (n,) classes, (n, labels) of 0 and 1 or (n, targets) values; and position to what is wrong there.
     """
-    if contract.task in ("binary", "multiclass"):
-        return _classes([row[0].strip() for row in texts], contract.labels)
+    if contract.task in ("binary", "multiclass", "anomaly"):
+        return _classes([row[0].strip() for row in texts], contract)
     if contract.task == "multilabel" and all(len(row) == 1 for row in texts):
         return _several([row[0] for row in texts], contract.labels)
     width = len(texts[0]) if texts else contract.outputs or 1
@@ -260,8 +263,14 @@ def read_targets(
     return values, dict(sorted(wrong.items()))
 
 
-def _classes(texts: Sequence[str], labels: Sequence[str]) -> tuple[np.ndarray, dict[int, str]]:
-    """Indices of labels; equal numbers are the same label however they are written."""
+def _classes(texts: Sequence[str], contract: Contract) -> tuple[np.ndarray, dict[int, str]]:
+    """Indices of labels; equal numbers are the same label however they are written.
+
+    Of a model of anomalies, 0 for what was a normal class in training and 1 for everything else.
+    """
+    if contract.task == "anomaly":
+        return is_anomaly(texts, contract.alarm), {}
+    labels = contract.labels
     index = {label: at for at, label in enumerate(labels)}
     numbers: dict[float | None, int] = {
         number: at for at, label in enumerate(labels) if (number := _number(label)) is not None
@@ -296,15 +305,15 @@ def _several(texts: Sequence[str], labels: Sequence[str]) -> tuple[np.ndarray, d
 
 
 def _measure_arrays(predictor: Predictor, path: Path, config: DataConfig, on_event: OnEvent | None) -> Measured:
-    raw = load_path(path, config, on_event=on_event)
     contract = predictor.contract
+    raw = load_path(path, config, on_event=on_event)
     if raw.task != contract.task or raw.kind != contract.kind:
         raise DataError(
             f"{path} holds {raw.task} {raw.kind} samples; the model takes {contract.task} {contract.kind} ones"
         )
     targets = raw.targets
-    if raw.task in ("binary", "multiclass"):
-        known, wrong = _classes(raw.labels, contract.labels or raw.labels)
+    if raw.task in ("binary", "multiclass", "anomaly"):
+        known, wrong = _classes(raw.labels, contract if contract.labels else replace(contract, labels=raw.labels))
         _refuse({cause: [str(path)] for cause in wrong.values()}, path)
         targets = known[targets.astype(np.int64)]
     return Measured(targets, predictor.predict(raw.samples))
@@ -319,7 +328,7 @@ def _measure_series(predictor: Predictor, path: Path, config: DataConfig, on_eve
         raise DataError(f"{path} has channels {', '.join(columns)}; the model takes {', '.join(contract.columns)}")
     if contract.columns:
         samples = samples[..., [columns.index(name) for name in contract.columns]]
-    targets, wrong = _classes(texts, contract.labels)
+    targets, wrong = _classes(texts, contract)
     _refuse(_places(wrong, names), path)
     return Measured(targets, predictor.predict(samples))
 

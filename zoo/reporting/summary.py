@@ -18,6 +18,9 @@ _PEOPLE: Mapping[str, str] = {
     "logistic": "the logistic model",
     "linear": "the linear model",
     "gradient_boosting": "gradient boosting",
+    "distance": "the distance to the mean",
+    "pca": "principal components",
+    "isolation_forest": "the isolation forest",
 }
 _METRICS: Mapping[str, str] = {
     "accuracy": "accuracy",
@@ -57,6 +60,8 @@ def verdict(manifest: Manifest) -> str:
 def primary_metric(manifest: Manifest) -> str | None:
     """The metric that decides, told from what was measured; None where nothing was."""
     test = manifest.metrics.get("test") or {}
+    if manifest.threshold is not None:
+        return PRIMARY["anomaly"]
     if "r2" in test:
         return PRIMARY["regression"]
     if "auc" in test and not manifest.data.get("class_counts"):

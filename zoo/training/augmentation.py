@@ -49,8 +49,9 @@ def read_augment(given: str, kind: str, task: str, shape: Sequence[int] = ()) ->
         raise UsageError(
             f"augment = rotate turns sensors of x, y and z; {shape[-1]} channels are none, leave it out"
         )
-    if MIXUP in names and task == "regression":
-        raise UsageError("augment = mixup mixes classes, not the numbers of a regression; leave it out")
+    if MIXUP in names and task in ("regression", "anomaly"):
+        what = "not the numbers of a regression" if task == "regression" else "and here all samples are normal"
+        raise UsageError(f"augment = mixup mixes classes, {what}; leave it out")
     return tuple(names)
 
 

@@ -277,7 +277,7 @@ def _facts(kind: Kind, parts: Sequence[Part], answers: Answers) -> dict[str, Any
     if kind != "image" and parts[0].x.dtype.kind == "f":
         chunks = (part.x[at : at + CHUNK] for part in parts for at in range(0, len(part.x), CHUNK))
         facts["missing"] = sum(int(np.isnan(chunk).sum()) for chunk in chunks)
-    if answers.task in ("binary", "multiclass"):
+    if answers.task in ("binary", "multiclass", "anomaly"):
         named = [part.split for part in parts] if len(parts) > 1 else []
         counts = [np.bincount(targets, minlength=len(answers.labels)) for targets in answers.targets]
         facts["classes"] = [
