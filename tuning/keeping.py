@@ -27,7 +27,6 @@ def keep(books: Books, trial: Trial, config: RunConfig, dataset: Dataset, fitted
         fitted: Of that configuration.
     """
     from zoo.training.assembly import build_model
-
     from zoo.training.measure import Measured, inference
 
     folder = books.folder(trial)

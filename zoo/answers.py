@@ -20,7 +20,7 @@ else:
 
 
 def answers(outputs: np.ndarray, contract: Mapping[str, Any], top: int = 1) -> list[dict[str, Any]]:
-    """Answers for people: label and probability (the `top` best), every label's probability, values, or label and score.
+    """Answers for people: label and probability (the `top` best), every label's probability, values, or a score.
 
     Args:
         outputs: Of the model, (n, outputs) float32.
@@ -54,8 +54,8 @@ def answer_columns(outputs: np.ndarray, contract: Mapping[str, Any], top: int = 
     """The same answers as columns of text: name to one cell for each sample, empty where an output is NaN.
 
     The columns are `label` and `probability` (then `label_2`, `probability_2`, as far as `top` goes), for two classes
-    also `probability_<second label>`, which is the score to rank by; `label` and `score` of anomalies; a column for each
-    label or each target otherwise.
+    also `probability_<second label>`, which is the score to rank by; `label` and `score` of anomalies; a column for
+    each label or each target otherwise.
     """
     output = contract["output"]
     flat = preprocessing.invert_target(_flat(outputs), output)

@@ -27,14 +27,13 @@ ERRORS = frozenset({"mae", "rmse", "loss", "val_loss"})
 """Metrics of which less is better; of all others more is better."""
 
 
-def evaluate(
-    task: str, targets: np.ndarray, outputs: np.ndarray, threshold: float | None = None
-) -> dict[str, float]:
+def evaluate(task: str, targets: np.ndarray, outputs: np.ndarray, threshold: float | None = None) -> dict[str, float]:
     """All metrics of a task.
 
     Args:
         task: One of `zoo.cards.TASKS`.
-        targets: (n,) classes for binary, multiclass and anomaly (0 normal, 1 anomaly), (n, labels) of 0 and 1, or (n, targets) in target units.
+        targets: (n,) classes for binary, multiclass and anomaly (0 normal, 1 anomaly), (n, labels) of 0 and 1, or
+            (n, targets) in target units.
         outputs: (n, 1) or (n, classes) probabilities, (n, targets) in target units, or (n, 1) scores of anomalies.
         threshold: Scores above it are anomalies; None leaves out what needs a decision.
 

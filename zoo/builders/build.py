@@ -46,6 +46,8 @@ def build(
     """
     if inputs is None:
         inputs = _input_spec(input_shape)
+    if get_builder(builder).card.tasks == ("anomaly",):
+        task = task or "anomaly"
     if outputs is None:
         outputs = _output_spec(num_classes or len(labels) or None, num_outputs, task, labels)
     return get_builder(builder)(inputs, outputs, **hyperparameters)

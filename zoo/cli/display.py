@@ -156,7 +156,8 @@ def closing(run: Run, seconds: float) -> str:
         figures = "  ".join(
             f"{key} {value:.4f}" for key, value in values.items() if key != "samples" and math.isfinite(number(value))
         )
-        lines.append(f"{name:<11} {figures}  (baseline, on the test split)")
+        if figures:
+            lines.append(f"{name:<11} {figures}  (baseline, on the test split)")
     lines.append(verdict(manifest))
     if manifest.data.get("stand_in"):
         lines.append(f"WARNING: not the real data: {manifest.data.get('note')}")

@@ -44,7 +44,7 @@ def sort_out(raw: Raw, config: DataConfig, name: str) -> tuple[Raw, dict[str, An
     if raw.task in ("regression", "multilabel"):
         raise DataError(f"{name} has targets of a {raw.task} task; anomalies are told from classes, or from no target")
     normal = normal_labels(raw.labels, split_names(config.normal), name)
-    marks = np.array([label not in normal for label in raw.labels], np.int64)
+    marks = np.array([label not in normal for label in raw.labels] or [False], np.int64)
     targets = marks[raw.targets.astype(np.int64)]
     tests = None if raw.test_targets is None else marks[raw.test_targets.astype(np.int64)]
     if not (targets == 0).any():
@@ -73,19 +73,19 @@ def normal_labels(labels: Sequence[str], given: Sequence[str], name: str) -> tup
     telling = tuple(label for label in labels if label.casefold() in TELLING)
     if len(labels) > 1 and len(telling) != 1:
         raise DataError(
-            f"{name} has the classes {_few(labels)}, and nobody says which are normal; add --set normal=LABEL[,LABEL]"
+            f"{name} has the classes {_few(labels)}, and nobody says which are normal; add --normal LABEL[,LABEL]"
         )
     return telling or tuple(labels)
 
 
 def is_anomaly(labels: Sequence[str], output: Mapping[str, Any]) -> np.ndarray:
-    """(n,) int64: 0 for labels that are normal, by name or by what a contract says of its data, 1 for all others.
+    """(n,) int64: 0 for labels that are normal by what a contract says, 1 for all others.
 
     Args:
         labels: Of each sample, as a file has them.
         output: Of the contract.
     """
-    known = {_plain(label) for label in (NORMAL, *(output.get("normal") or ()))}
+    known = {_plain(label) for label in output["normal"]}
     return np.array([_plain(label) not in known for label in labels], np.int64)
 
 

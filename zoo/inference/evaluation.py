@@ -25,7 +25,7 @@ from zoo.inference.predictor import Predictor
 SplitName = Literal["test", "validation", "train"]
 TABLE_ROWS = 65_536
 """Rows of a table that are answered at a time."""
-ANSWER_OPTIONS = ("target", "missing_values", "label_from")
+ANSWER_OPTIONS = ("target", "normal", "missing_values", "label_from")
 """Knobs of the data that say where a file has the right answers; the rest is the contract's."""
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -57,21 +59,27 @@ class Measured:
     notes: tuple[str, ...] = ()
 
 
+Reader = Callable[[Predictor, Path, DataConfig, "OnEvent | None"], Measured]
+
+
 def measure_files(predictor: Predictor, path: Path, config: DataConfig, *, on_event: OnEvent | None = None) -> Measured:
     """Answers for every row or image of a file or folder that holds the right ones too.
 
     Args:
         predictor: Its contract says how columns, categories and labels are read.
         path: A table, a folder of images, a list of them, or `.npz` arrays.
-        config: `target`, `missing_values` and `label_from`; the rest is the contract's.
+        config: `target`, `normal`, `missing_values` and `label_from`; the rest is the contract's.
         on_event: Told of progress and of columns that are not used.
 
     Raises:
-        UsageError: Nobody says which column is the target.
+        UsageError: Nobody says which column is the target, or which labels are normal.
         DataError: A file that cannot be used, or labels the model does not know; all problems at once.
     """
     if predictor.contract.task == "anomaly":
         config = replace(config, task="anomaly")
+        predictor = _knowing_normal(predictor, config, path)
+    elif config.normal:
+        raise UsageError(f"normal: no option of a {predictor.contract.task} task; leave it out")
     form = form_of(path, config)
     form = "series" if form == "table" and predictor.contract.kind == "series" else form
     form = "text" if form == "table" and predictor.contract.kind == "text" else form
@@ -79,12 +87,32 @@ def measure_files(predictor: Predictor, path: Path, config: DataConfig, *, on_ev
     if kinds.get(form, predictor.contract.kind) != predictor.contract.kind:
         what = {"table": "a table", "series": "recordings", "audio": "sounds", "text": "texts"}.get(form, "images")
         raise DataError(f"{path} holds {what}; the model takes {predictor.contract.kind} samples")
-    if form in FILES:
-        return _measure_each(predictor, path, config, on_event, FILES[form])
-    measure = {"table": _measure_table, "arrays": _measure_arrays, "series": _measure_series, "text": _measure_text}[
-        form
-    ]
-    return measure(predictor, path, config, on_event)
+    readers: Mapping[str, Reader] = {
+        **{name: partial(_measure_each, kind=kind) for name, kind in FILES.items()},
+        "table": _measure_table,
+        "arrays": _measure_arrays,
+        "series": _measure_series,
+        "text": _measure_text,
+    }
+    measure = readers[form]
+    measured = measure(predictor, path, config, on_event)
+    if predictor.contract.task != "anomaly" or not len(measured.targets) or (measured.targets == 0).any():
+        return measured
+    normal = ", ".join(map(str, predictor.contract.alarm["normal"]))
+    note = f"no sample is normal ({normal}): if others are, name their labels with --normal"
+    return replace(measured, notes=(*measured.notes, note))
+
+
+def _knowing_normal(predictor: Predictor, config: DataConfig, path: Path) -> Predictor:
+    """The same with a contract that says which labels are normal: those given, else those of the training."""
+    given = split_names(config.normal) or tuple(predictor.contract.alarm.get("normal") or ())
+    if not given:
+        raise UsageError(
+            f"{predictor.contract.source} does not say which labels of {path} are normal; add --normal LABEL"
+        )
+    known = copy(predictor)
+    known.contract = replace(predictor.contract, alarm={**predictor.contract.alarm, "normal": list(given)})
+    return known
 
 
 def _measure_table(predictor: Predictor, path: Path, config: DataConfig, on_event: OnEvent | None) -> Measured:

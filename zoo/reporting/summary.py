@@ -19,7 +19,7 @@ _PEOPLE: Mapping[str, str] = {
     "linear": "the linear model",
     "gradient_boosting": "gradient boosting",
     "distance": "the distance to the mean",
-    "pca": "principal components",
+    "pca": "PCA",
     "isolation_forest": "the isolation forest",
 }
 _METRICS: Mapping[str, str] = {
@@ -45,6 +45,12 @@ def verdict(manifest: Manifest) -> str:
     """
     metric = primary_metric(manifest)
     network = number(manifest.metrics["test"].get(metric)) if metric else math.nan
+    if manifest.threshold is not None and not math.isfinite(network):
+        alarms = 1 - number((manifest.metrics.get("test") or {}).get("accuracy"))
+        return (
+            f"No verdict: there is no anomaly to test on; {show('accuracy', alarms)} of the normal samples of the test "
+            "split are false alarms."
+        )
     if metric is None or not math.isfinite(network):
         return f"No verdict: the run is {manifest.status} and has no finite test figure."
     rivals = {name: number(values.get(metric)) for name, values in manifest.baselines.items()}

@@ -16,7 +16,7 @@ from export.quantization import find_preset
 from export.targets import find_target
 from export.verification import verify
 from zoo import metrics, runs
-from zoo.config import MONITORS, RunConfig, configure
+from zoo.config import RunConfig, configure
 from zoo.data.dataset import Dataset
 from zoo.deployment import Deployment, ExportWish, read_deployment
 from zoo.errors import (

@@ -11,6 +11,7 @@ import numpy as np
 
 from zoo import preprocessing
 from zoo.cards import Kind
+from zoo.data.anomalies import NORMAL
 from zoo.data.arrays.archive import open_archive
 from zoo.data.arrays.targets import Answers, understand
 from zoo.data.dataset import PARTS, Raw
@@ -137,11 +138,16 @@ def _parts(path: Path, arrays: Mapping[str, np.ndarray], config: DataConfig) -> 
         near = suggest(config.target, arrays)
         return [], [Finding("error", f"{path} has no array {config.target!r}{near}; it has {', '.join(arrays)}")]
     wanted = (config.target,) if config.target else TARGETS
+    ends = ("", *(suffix for suffixes in SUFFIXES.values() for suffix in suffixes))
+    plain = config.task == "anomaly" and not any(name + end in arrays for name in wanted for end in ends)
     parts = []
     for split, suffixes in {"all": ("",), **SUFFIXES}.items():
         for suffix in suffixes:
             x = next((name + suffix for name in SAMPLES if name + suffix in arrays), "")
             y = next((name + suffix for name in wanted if name + suffix in arrays and name + suffix != x), "")
+            if x and plain:
+                parts.append(Part(split, arrays[x], np.full(len(arrays[x]), NORMAL), x, NORMAL))
+                break
             if x and y:
                 parts.append(Part(split, arrays[x], arrays[y], x, y))
                 break

@@ -15,7 +15,6 @@ import numpy as np
 from zoo import rows
 from zoo.cards import Task
 from zoo.data import cache
-from zoo.data.anomalies import NORMAL
 from zoo.data.dataset import IN_MEMORY_BYTES, Raw
 from zoo.data.findings import SHOWN, Finding, errors
 from zoo.data.options import DataConfig
@@ -62,7 +61,7 @@ def read_table(request: Request) -> Reading:
         target, found = tell_target(roles.targets, config, request.schema.labels)
         findings += [Finding(one.severity, f"{path}: {one.message}") for one in found]
     elif not config.target and count and config.task == "anomaly":
-        target = Target(columns=(), task="anomaly", labels=(NORMAL,))
+        target = Target(columns=(), task="anomaly", labels=())
     elif not config.target and count:
         findings.append(no_target(columns, path))
     if target is not None and not head.doubled.intersection(column.name for column in target.columns):

@@ -36,7 +36,7 @@ class Target:
     """What is predicted.
 
     Attributes:
-        columns: None where there is no target, and every row is normal.
+        columns: Of the answers; none where every row is normal and nothing says so.
         labels: Class names, or the columns' names where there are no classes.
         values: Cells of each class, for a classification; of the labels 0 and 1 for a multi-label task.
         numeric: Whether classes are told apart as numbers: 1 and 1.0 are the same.
