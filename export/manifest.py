@@ -40,7 +40,7 @@ def describe_bundle(
     contract, signature, edges = source.contract, source.signature, attempt.edges
     inputs = [_input(tensor, edges["inputs"].get(tensor.name, {})) for tensor in signature.inputs]
     outputs = [
-        _output(tensor, edges["outputs"].get(tensor.name, {}), source.answer(tensor.name))
+        _output(tensor, edges["outputs"].get(tensor.name, {}), _own(source.answer(tensor.name), attempt, tensor.name))
         for tensor in signature.outputs
     ]
     limits = {
@@ -135,6 +135,12 @@ def _output(tensor: Tensor, edge: Mapping[str, Any], answer: Mapping[str, Any]) 
         "quantization": _named(edge.get("quantization")),
         "step": _output_step(edge.get("quantization"), answer),
     }
+
+
+def _own(answer: Mapping[str, Any], attempt: Attempt, name: str) -> Mapping[str, Any]:
+    """What an output means, with the threshold of the file's own scores where anomalies are looked for."""
+    threshold = attempt.comparisons[name].threshold
+    return answer if threshold is None else {**answer, "threshold": threshold}
 
 
 def _quantization(edges: Mapping[str, Any], tensor: Tensor) -> Any:

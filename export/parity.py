@@ -12,6 +12,10 @@ import numpy as np
 from export.quantization import Preset
 from zoo import metrics, preprocessing
 
+CLOSE = 0.25
+"""How far apart two scores of one normal sample may be, as a share of the threshold."""
+TINY = 1e-12
+
 
 @dataclass(frozen=True, kw_only=True)
 class Parity:
@@ -23,6 +27,7 @@ class Parity:
         max_error: Largest absolute difference of the model's outputs, after dequantization.
         agreement: Share of samples with the same answer; R2 between the two for numbers.
         changed: Samples whose answer differs; None for regression, whose answers are numbers.
+        threshold: Of a file's own scores of anomalies, see `own_threshold`; None for other tasks.
         metric: Name of the task's primary metric; None where there are no targets, as are the next three.
         metric_before: Of Keras.
         metric_after: Of the file.
@@ -35,6 +40,7 @@ class Parity:
     largest_output: float
     agreement: float
     changed: int | None
+    threshold: float | None = None
     metric: str | None = None
     metric_before: float | None = None
     metric_after: float | None = None
@@ -55,26 +61,59 @@ def compare(
     """
     task, threshold = str(output["task"]), output.get("threshold")
     flat, other = (np.asarray(values, np.float32).reshape(len(values), -1) for values in (reference, outputs))
+    own = None if threshold is None else own_threshold(flat, other, threshold)
     figures: dict[str, Any] = {}
     if targets is not None:
-        measured = [
-            metrics.evaluate(task, targets, preprocessing.invert_target(values, output), threshold)
-            for values in (flat, other)
-        ]
-        figures = _figures(task, *measured)
-    changed = None
-    if metrics.decidable(task, threshold):
-        one, two = (metrics.decide(task, values, threshold).reshape(len(values), -1) for values in (flat, other))
-        changed = int(np.sum(np.any(one != two, axis=1)))
+        before, after = (
+            metrics.evaluate(task, targets, preprocessing.invert_target(values, output), above)
+            for values, above in ((flat, threshold), (other, own))
+        )
+        figures = _figures(task, before, after)
+    same = _same_answers(task, flat, other, threshold, own)
     return Parity(
         split=split,
         samples=len(flat),
         max_error=float(np.max(np.abs(flat - other))),
         largest_output=float(np.max(np.abs(flat))),
-        agreement=metrics.agreement(task, flat, other, threshold),
-        changed=changed,
+        agreement=metrics.agreement(task, flat, other) if same is None else float(np.mean(same)),
+        changed=None if same is None else int(np.sum(~same)),
+        threshold=own,
         **figures,
     )
+
+
+def own_threshold(reference: np.ndarray, scores: np.ndarray, threshold: float) -> float:
+    """The threshold of a file's scores of anomalies: that of Keras, or one that leaves as many samples above it.
+
+    Coarser numbers move all scores a little, mostly up, and would raise the share of false alarms.
+
+    Args:
+        reference: Scores of Keras, (n, 1).
+        scores: Of the file, (n, 1).
+        threshold: Of Keras.
+    """
+    above = reference > threshold
+    if np.array_equal(scores > threshold, above):
+        return threshold
+    count = int(above.sum())
+    return metrics.threshold_below(scores, count) if count else max(threshold, float(scores.max()))
+
+
+def _same_answers(
+    task: str, flat: np.ndarray, other: np.ndarray, threshold: float | None, own: float | None
+) -> np.ndarray | None:
+    """Which samples have the same answer, (n,) bool; None for numbers.
+
+    Of an anomaly, which both find; a normal sample's score must be as far below the threshold, up to `CLOSE` of that:
+    a file without any score would find most samples normal too.
+    """
+    if task == "regression" or (task == "anomaly" and threshold is None):
+        return None
+    if threshold is not None and own is not None:
+        one, two = (values[:, 0] / max(limit, TINY) for values, limit in ((flat, threshold), (other, own)))
+        return np.asarray(((one > 1) == (two > 1)) & ((one > 1) | (np.abs(one - two) <= CLOSE)))
+    one, two = (metrics.decide(task, values).reshape(len(values), -1) for values in (flat, other))
+    return np.asarray(np.all(one == two, axis=1))
 
 
 def _figures(task: str, before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, Any]:
@@ -114,6 +153,7 @@ def figures(comparisons: Mapping[str, Parity]) -> dict[str, Any]:
         "max_error": float(np.max([parity.max_error for parity in parities])),
         "agreement": float(np.min([parity.agreement for parity in parities])),
         "changed": None,
+        "threshold": None,
         "metric": None,
         "metric_before": None,
         "metric_after": None,

@@ -16,6 +16,7 @@ from tuning.durations import parse_seconds
 from tuning.limits import parse_limits
 from tuning.plan import TUNERS, Plan
 from tuning.space import Space, check_grid, make_space
+from zoo.cards import a_task
 from zoo.config import MONITORS, RunConfig, configure
 from zoo.data.dataset import Dataset
 from zoo.data.references import resolve_reference
@@ -246,5 +247,5 @@ def _objective(asked: str | None, dataset: Dataset) -> dict[str, Any]:
         asked = DECIDING[task]
     name = asked.removeprefix("val_")
     if name not in MONITORS[task]:
-        raise UsageError(f"objective {asked!r} does not fit a {task} task; choose one of {', '.join(MONITORS[task])}")
+        raise UsageError(f"objective {asked!r} does not fit {a_task(task)}; choose one of {', '.join(MONITORS[task])}")
     return {"objective": name, "smaller_is_better": name in ERRORS}

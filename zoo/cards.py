@@ -17,6 +17,11 @@ USUAL_TASKS: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regressi
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
+def a_task(task: Task) -> str:
+    """A task and its article, for messages: "a binary task"."""
+    return f"{'an' if task == 'anomaly' else 'a'} {task} task"
+
+
 @dataclass(frozen=True, kw_only=True)
 class InputSpec:
     """What a model is fed: one sample, after the recorded preprocessing steps.

@@ -11,7 +11,7 @@ import tomli_w
 
 from zoo.builders import Builder, get_builder
 from zoo.builders.builder import source_folder
-from zoo.cards import InputSpec, OutputSpec, Task
+from zoo.cards import InputSpec, OutputSpec, Task, a_task
 from zoo.catalog import RECIPES
 from zoo.data.options import DATA, DataConfig
 from zoo.data.references import data_stem, resolve_indices, resolve_reference
@@ -241,7 +241,7 @@ class RunConfig:
         loss = DEFAULT_LOSS[task] if training.loss == "auto" else training.loss
         if task not in LOSSES[loss]:
             fitting = ", ".join(name for name, tasks in LOSSES.items() if task in tasks)
-            raise UsageError(f"loss {loss!r} does not fit a {task} task; choose one of {fitting}")
+            raise UsageError(f"loss {loss!r} does not fit {a_task(task)}; choose one of {fitting}")
         if training.monitor == KEEP_LAST and training.patience:
             raise UsageError(
                 f"monitor = {KEEP_LAST!r} does not fit patience = {training.patience}: nothing tells when to stop; set "
@@ -249,11 +249,11 @@ class RunConfig:
             )
         if training.monitor not in ("auto", KEEP_LAST, *MONITORS[task]):
             raise UsageError(
-                f"monitor {training.monitor!r} does not fit a {task} task; choose one of {', '.join(MONITORS[task])}"
+                f"monitor {training.monitor!r} does not fit {a_task(task)}; choose one of {', '.join(MONITORS[task])}"
             )
         if training.class_weights != "none" and task not in ("binary", "multiclass"):
             raise UsageError(
-                f"class_weights = {training.class_weights!r} fits classes, not a {task} task; leave it at none"
+                f"class_weights = {training.class_weights!r} fits classes, not {a_task(task)}; leave it at none"
             )
         rate = OPTIMIZER_RATES[training.optimizer] if training.learning_rate == "auto" else training.learning_rate
         size = samples if training.batch_size == "full" else min(int(training.batch_size), samples)
@@ -311,9 +311,7 @@ def configure(
         if key not in knobs:
             raise UsageError(f"{target!r} has no knob {key!r}{suggest(key, knobs)}; see: zoo info {target}")
         layers[knobs[key]][key] = value
-    layers["data"] = with_options(layers["dataset"], layers["data"])
-    if builder.card.tasks == ("anomaly",) and layers["data"].get("task", "auto") == "auto":
-        layers["data"]["task"] = "anomaly"  # nothing in data says so, the builder does
+    layers["data"] = {**_implied(builder), **with_options(layers["dataset"], layers["data"])}
     if layers["data"].get("test_data"):
         layers["data"]["test_data"] = resolve_reference(str(layers["data"]["test_data"]))
     layers["data"] = resolve_indices(layers["data"])
@@ -330,6 +328,11 @@ def configure(
         builder_folder=source_folder(layers["builder"], builder),
         free=free,
     )
+
+
+def _implied(builder: Builder) -> dict[str, str]:
+    """Knobs of the data that a builder stands for: nothing in data says that anomalies are looked for."""
+    return {"task": "anomaly"} if builder.card.tasks == ("anomaly",) else {}
 
 
 def _sections(builder: Builder) -> dict[str, str]:

@@ -114,37 +114,39 @@ def regression(targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
     }
 
 
-def decidable(task: str, threshold: float | None) -> bool:
-    """Whether outputs stand for one of several answers, rather than for numbers as they are."""
-    return task != "regression" and (task != "anomaly" or threshold is not None)
-
-
 def choose_threshold(scores: np.ndarray, false_alarms: float) -> float:
-    """The lowest threshold that leaves at most a share of normal samples above it.
-
-    Midway between the last score that is a false alarm and the next one below it: another runtime, or integers, move
-    scores a little.
+    """The lowest threshold that leaves at most a share of normal samples above it; see `threshold_below`.
 
     Args:
         scores: (n, 1) or (n,) of normal samples.
         false_alarms: Share of them, at least 0 and below 1.
     """
-    ordered = np.sort(scores.reshape(-1).astype(np.float64))
-    above = int(np.floor(false_alarms * len(ordered)))
-    highest = ordered[len(ordered) - above - 1]
-    return float((highest + ordered[len(ordered) - above]) / 2) if above else float(highest)
+    return threshold_below(scores, int(np.floor(false_alarms * len(scores))))
 
 
-def agreement(task: str, first: np.ndarray, second: np.ndarray, threshold: float | None = None) -> float:
+def threshold_below(scores: np.ndarray, count: int) -> float:
+    """A threshold with at most so many scores above it.
+
+    Midway between the lowest of those and the next one below: another runtime moves scores a little.
+
+    Args:
+        scores: (n, 1) or (n,).
+        count: At least 0 and below n.
+    """
+    ordered = np.sort(scores.reshape(-1).astype(np.float64))[::-1]
+    return float((ordered[count] + ordered[count - 1]) / 2 if count else ordered[0])
+
+
+def agreement(task: str, first: np.ndarray, second: np.ndarray) -> float:
     """Share of samples on which two models give the same answer; of numbers the R2 of one against the other.
 
     Two constant regressions agree fully where they are equal and not at all where they differ. Numbers are those of a
-    regression, and scores of anomalies where there is no threshold yet.
+    regression, and scores of anomalies.
     """
-    if not decidable(task, threshold):
+    if task in ("regression", "anomaly"):
         value = regression(first.reshape(len(first), -1), second.reshape(len(second), -1))["r2"]
         return value if np.isfinite(value) else float(np.allclose(first, second))
-    one, two = decide(task, first, threshold), decide(task, second, threshold)
+    one, two = decide(task, first), decide(task, second)
     return float(np.mean(np.all((one == two).reshape(len(one), -1), axis=-1)))
 
 

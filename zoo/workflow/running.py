@@ -16,6 +16,7 @@ from export.quantization import find_preset
 from export.targets import find_target
 from export.verification import verify
 from zoo import metrics, runs
+from zoo.cards import a_task
 from zoo.config import RunConfig, configure
 from zoo.data.dataset import Dataset
 from zoo.deployment import Deployment, ExportWish, read_deployment
@@ -121,7 +122,7 @@ def _carry_out(work: _Work, began: float) -> Outcome:
     for requirement in work.deployment.requirements:
         if requirement.key not in allowed:
             raise UsageError(
-                f"{work.path}: [require] {requirement.key} does not fit a {dataset.output.task} task; "
+                f"{work.path}: [require] {requirement.key} does not fit {a_task(dataset.output.task)}; "
                 f"choose of {', '.join(allowed)}"
             )
     trained, kept = _train(work, dataset, began)

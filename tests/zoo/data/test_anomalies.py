@@ -10,6 +10,7 @@ from zoo.data.preparing import prepare
 from zoo.errors import DataError, UsageError
 
 NORMAL, BROKEN = 200, 40
+SPLITS = ("train", "validation", "test")
 
 
 def machine(**extra):
@@ -32,9 +33,7 @@ def prepared(raw, **options):
 
 
 def counts(dataset):
-    return {
-        name: np.bincount(getattr(dataset, name).targets, minlength=2).tolist() for name in dataset.identity.samples
-    }
+    return {name: np.bincount(getattr(dataset, name).targets, minlength=2).tolist() for name in SPLITS}
 
 
 def told(dataset, text):
@@ -65,9 +64,7 @@ def test_the_loss_wants_a_score_of_zero():
 def test_anomalies_of_a_group_that_is_trained_on_are_left_out():
     raw = machine(groups=np.arange(NORMAL + 2 * BROKEN) % 20)
     dataset = prepared(raw)
-    values = {
-        name: set(map(tuple, getattr(dataset, name).samples.tolist())) for name in ("train", "validation", "test")
-    }
+    values = {name: set(map(tuple, getattr(dataset, name).samples.tolist())) for name in SPLITS}
     group = {tuple(row): number for row, number in zip(raw.samples.tolist(), raw.groups.tolist(), strict=True)}
     groups = {name: {group[row] for row in rows} for name, rows in values.items()}
     assert not groups["test"] & (groups["train"] | groups["validation"])
