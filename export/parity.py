@@ -92,8 +92,8 @@ def own_threshold(reference: np.ndarray, scores: np.ndarray, threshold: float) -
         scores: Of the file, (n, 1).
         threshold: Of Keras.
     """
-    above = reference > threshold
-    if np.array_equal(scores > threshold, above):
+    above = metrics.decide("anomaly", reference, threshold)
+    if np.array_equal(metrics.decide("anomaly", scores, threshold), above):
         return threshold
     count = int(above.sum())
     return metrics.threshold_below(scores, count) if count else max(threshold, float(scores.max()))
@@ -110,8 +110,9 @@ def _same_answers(
     if task == "regression" or (task == "anomaly" and threshold is None):
         return None
     if threshold is not None and own is not None:
-        one, two = (values[:, 0] / max(limit, TINY) for values, limit in ((flat, threshold), (other, own)))
-        return np.asarray(((one > 1) == (two > 1)) & ((one > 1) | (np.abs(one - two) <= CLOSE)))
+        first, second = (metrics.decide(task, *pair) for pair in ((flat, threshold), (other, own)))
+        apart = np.abs(flat[:, 0] / max(threshold, TINY) - other[:, 0] / max(own, TINY))
+        return np.asarray((first == second) & ((first == 1) | (apart <= CLOSE)))
     one, two = (metrics.decide(task, values).reshape(len(values), -1) for values in (flat, other))
     return np.asarray(np.all(one == two, axis=1))
 

@@ -68,7 +68,7 @@ def decide(task: str, outputs: np.ndarray, threshold: float | None = None) -> np
     """
     flat = outputs.reshape(len(outputs), -1)
     if threshold is not None:
-        return np.asarray(flat[:, 0] > threshold, np.int64)
+        return np.asarray(flat[:, 0].astype(np.float64) > threshold, np.int64)
     if task == "multiclass":
         return np.asarray(flat.argmax(axis=-1))
     decided = (flat >= 0.5).astype(np.int64)

@@ -21,7 +21,7 @@ def specs(card):
     image, text = dataset.kind == "image", dataset.kind == "text"
     shape = SHAPES.get(dataset.name) or SHAPES.get(dataset.kind) or dataset.shape
     shape = (*shape, 1) if image and len(shape) == 2 else shape
-    outputs = 1 if card.task in ("binary", "regression") else len(dataset.labels)
+    outputs = 1 if card.task in ("binary", "regression", "anomaly") else len(dataset.labels)
     inputs = InputSpec(
         shape=shape,
         kind=dataset.kind,
@@ -29,7 +29,7 @@ def specs(card):
         scale=1 / 255 if image else 1.0,
         vocabulary=VOCABULARY if text else 0,
     )
-    labels = dataset.labels if card.task != "regression" else ()
+    labels = {"regression": (), "anomaly": ("normal", "anomaly")}.get(card.task, dataset.labels)
     return inputs, OutputSpec(task=card.task, shape=(outputs,), labels=labels)
 
 

@@ -46,9 +46,13 @@ class Measured:
         return metrics.choose_threshold(run_batches(forward, self._inputs), self._false_alarms)
 
     def measure(self, forward: Any, threshold: float | None = None) -> tuple[dict[str, float], np.ndarray]:
-        """Metrics with the data loss among them, and the outputs in target units, (n, outputs)."""
+        """Metrics with the data loss among them, and the outputs in target units, (n, outputs).
+
+        The loss is that of normal samples, where anomalies are looked for: of what the training means to lower.
+        """
         outputs = run_batches(forward, self._inputs)
-        loss = float(self._loss(self._targets, outputs))
+        judged = slice(None) if self._false_alarms is None else self._split.targets == 0
+        loss = float(self._loss(self._targets[judged], outputs[judged]))
         answers = preprocessing.invert_target(outputs, self._transform)
         return {"loss": loss, **metrics.evaluate(self._task, self._split.targets, answers, threshold)}, answers
 
