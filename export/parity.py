@@ -12,8 +12,8 @@ import numpy as np
 from export.quantization import Preset
 from zoo import metrics, preprocessing
 
-CLOSE = 0.25
-"""How far apart two scores of one normal sample may be, as a share of the threshold."""
+CLOSE = 0.2
+"""How far apart two scores of one sample may be, as a share of the threshold, where not both are above it."""
 TINY = 1e-12
 
 
@@ -104,15 +104,15 @@ def _same_answers(
 ) -> np.ndarray | None:
     """Which samples have the same answer, (n,) bool; None for numbers.
 
-    Of an anomaly, which both find; a normal sample's score must be as far below the threshold, up to `CLOSE` of that:
-    a file without any score would find most samples normal too.
+    Those that both find an anomaly, and those whose scores are close, as shares of the thresholds: a file without any
+    score would find most samples normal too, and a step across the threshold is as small as one below it.
     """
     if task == "regression" or (task == "anomaly" and threshold is None):
         return None
     if threshold is not None and own is not None:
         first, second = (metrics.decide(task, *pair) for pair in ((flat, threshold), (other, own)))
         apart = np.abs(flat[:, 0] / max(threshold, TINY) - other[:, 0] / max(own, TINY))
-        return np.asarray((first == second) & ((first == 1) | (apart <= CLOSE)))
+        return np.asarray(((first == 1) & (second == 1)) | (apart <= CLOSE))
     one, two = (metrics.decide(task, values).reshape(len(values), -1) for values in (flat, other))
     return np.asarray(np.all(one == two, axis=1))
 

