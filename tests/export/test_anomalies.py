@@ -64,8 +64,15 @@ def test_the_threshold_leaves_the_stated_share_of_normal_samples_above_it(run: r
     assert runs.read_json(run.path / runs.PREPROCESSING)["output"]["threshold"] == run.manifest.threshold
 
 
-@pytest.mark.parametrize("mode", ["float32", "float16", "dynamic", "int8", "int16x8"])
-def test_every_mode_keeps_the_decision(run: runs.Run, child: Child, mode: str, tmp_path: Path) -> None:
+def test_the_report_shows_both_kinds_of_scores_and_the_threshold(run: runs.Run) -> None:
+    assert (run.path / runs.PLOTS / "scores.png").is_file()
+    assert f"threshold {run.manifest.threshold:.3g}" in (run.path / runs.REPORT).read_text()
+
+
+@pytest.mark.parametrize("mode", ["float32", "float16", "int8", "int16x8"])
+def test_every_mode_that_changes_such_small_weights_keeps_the_decision(
+    run: runs.Run, child: Child, mode: str, tmp_path: Path
+) -> None:
     made = export.to_tflite(run, quantize=mode, child=child, out=tmp_path / "a bundle")
     assert made.parity["agreement"] >= 0.95
     assert made.parity["metric"] == "accuracy"  # all validation samples are normal: there is no AUC

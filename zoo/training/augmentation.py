@@ -46,9 +46,7 @@ def read_augment(given: str, kind: str, task: str, shape: Sequence[int] = ()) ->
     if len(set(names)) < len(names):
         raise UsageError(f"augment = {', '.join(names)} names a variation twice; give each once")
     if ROTATE in names and shape and shape[-1] % AXES:
-        raise UsageError(
-            f"augment = rotate turns sensors of x, y and z; {shape[-1]} channels are none, leave it out"
-        )
+        raise UsageError(f"augment = rotate turns sensors of x, y and z; {shape[-1]} channels are none, leave it out")
     if MIXUP in names and task in ("regression", "anomaly"):
         what = "not the numbers of a regression" if task == "regression" else "and here all samples are normal"
         raise UsageError(f"augment = mixup mixes classes, {what}; leave it out")
