@@ -40,7 +40,7 @@ def describe_bundle(
     contract, signature, edges = source.contract, source.signature, attempt.edges
     inputs = [_input(tensor, edges["inputs"].get(tensor.name, {})) for tensor in signature.inputs]
     outputs = [
-        _output(tensor, edges["outputs"].get(tensor.name, {}), source.answer(tensor.name))
+        _output(tensor, edges["outputs"].get(tensor.name, {}), _own(source.answer(tensor.name), attempt, tensor.name))
         for tensor in signature.outputs
     ]
     limits = {
@@ -137,6 +137,12 @@ def _output(tensor: Tensor, edge: Mapping[str, Any], answer: Mapping[str, Any]) 
     }
 
 
+def _own(answer: Mapping[str, Any], attempt: Attempt, name: str) -> Mapping[str, Any]:
+    """What an output means, with the threshold of the file's own scores where anomalies are looked for."""
+    threshold = attempt.comparisons[name].threshold
+    return answer if threshold is None else {**answer, "threshold": threshold}
+
+
 def _quantization(edges: Mapping[str, Any], tensor: Tensor) -> Any:
     return edges.get(tensor.name, {}).get("quantization")
 
@@ -152,6 +158,9 @@ def _meaning(output: Mapping[str, Any]) -> str:
     labels = list(output.get("labels") or ())
     if output["task"] == "binary":
         return f"probability of {labels[-1] if labels else 'class 1'}"
+    if output["task"] == "anomaly":
+        above = f", an anomaly above {output['threshold']:.6g}" if "threshold" in output else ""
+        return f"mean squared difference of input and reconstruction{above}"
     if output["task"] == "regression":
         return "(y - offset) / scale is the value in target units" if output.get("scale") else "value in target units"
     return "probability of each label" + (", summing to 1" if output["task"] == "multiclass" else "")

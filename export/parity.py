@@ -12,6 +12,10 @@ import numpy as np
 from export.quantization import Preset
 from zoo import metrics, preprocessing
 
+CLOSE = 0.2
+"""How far apart two scores of one sample may be, as a share of the threshold, where not both are above it."""
+TINY = 1e-12
+
 
 @dataclass(frozen=True, kw_only=True)
 class Parity:
@@ -21,8 +25,9 @@ class Parity:
         split: Where the samples come from: "validation", "given", "calibration" (those that calibrate too),
             or "random" for a model without data.
         max_error: Largest absolute difference of the model's outputs, after dequantization.
-        agreement: Share of samples with the same answer; R2 between the two for regression.
+        agreement: Share of samples with the same answer; R2 between the two for numbers.
         changed: Samples whose answer differs; None for regression, whose answers are numbers.
+        threshold: Of a file's own scores of anomalies, see `own_threshold`; None for other tasks.
         metric: Name of the task's primary metric; None where there are no targets, as are the next three.
         metric_before: Of Keras.
         metric_after: Of the file.
@@ -35,6 +40,7 @@ class Parity:
     largest_output: float
     agreement: float
     changed: int | None
+    threshold: float | None = None
     metric: str | None = None
     metric_before: float | None = None
     metric_after: float | None = None
@@ -50,37 +56,81 @@ def compare(
         reference: Of Keras, (n, *shape) float32.
         outputs: Of the file, dequantised, same shape.
         targets: (n,) classes, (n, labels), or (n, targets) in target units; None where unknown.
-        output: The contract's "output": task, and scale and offset of standardised targets.
+        output: The contract's "output": task, scale and offset of standardised targets, threshold of anomalies.
         split: Name for the samples.
     """
-    task = str(output["task"])
+    task, threshold = str(output["task"]), output.get("threshold")
     flat, other = (np.asarray(values, np.float32).reshape(len(values), -1) for values in (reference, outputs))
+    own = None if threshold is None else own_threshold(flat, other, threshold)
     figures: dict[str, Any] = {}
     if targets is not None:
-        name = metrics.PRIMARY[task]
         before, after = (
-            metrics.evaluate(task, targets, preprocessing.invert_target(values, output))[name]
-            for values in (flat, other)
+            metrics.evaluate(task, targets, preprocessing.invert_target(values, output), above)
+            for values, above in ((flat, threshold), (other, own))
         )
-        figures = {"metric": name, "metric_before": before, "metric_after": after, "drop": drop(name, before, after)}
-    changed = None
-    if task != "regression":
-        one, two = (metrics.decide(task, values).reshape(len(values), -1) for values in (flat, other))
-        changed = int(np.sum(np.any(one != two, axis=1)))
+        figures = _figures(task, before, after)
+    same = _same_answers(task, flat, other, threshold, own)
     return Parity(
         split=split,
         samples=len(flat),
         max_error=float(np.max(np.abs(flat - other))),
         largest_output=float(np.max(np.abs(flat))),
-        agreement=metrics.agreement(task, flat, other),
-        changed=changed,
+        agreement=metrics.agreement(task, flat, other) if same is None else float(np.mean(same)),
+        changed=None if same is None else int(np.sum(~same)),
+        threshold=own,
         **figures,
     )
 
 
+def own_threshold(reference: np.ndarray, scores: np.ndarray, threshold: float) -> float:
+    """The threshold of a file's scores of anomalies: that of Keras, or one that leaves as many samples above it.
+
+    Coarser numbers move all scores a little, mostly up, and would raise the share of false alarms.
+
+    Args:
+        reference: Scores of Keras, (n, 1).
+        scores: Of the file, (n, 1).
+        threshold: Of Keras.
+    """
+    above = metrics.decide("anomaly", reference, threshold)
+    if np.array_equal(metrics.decide("anomaly", scores, threshold), above):
+        return threshold
+    count = int(above.sum())
+    return metrics.threshold_below(scores, count) if count else max(threshold, float(scores.max()))
+
+
+def _same_answers(
+    task: str, flat: np.ndarray, other: np.ndarray, threshold: float | None, own: float | None
+) -> np.ndarray | None:
+    """Which samples have the same answer, (n,) bool; None for numbers.
+
+    Those that both find an anomaly, and those whose scores are close, as shares of the thresholds: a file without any
+    score would find most samples normal too, and a step across the threshold is as small as one below it.
+    """
+    if task == "regression" or (task == "anomaly" and threshold is None):
+        return None
+    if threshold is not None and own is not None:
+        first, second = (metrics.decide(task, *pair) for pair in ((flat, threshold), (other, own)))
+        apart = np.abs(flat[:, 0] / max(threshold, TINY) - other[:, 0] / max(own, TINY))
+        return np.asarray(((first == 1) & (second == 1)) | (apart <= CLOSE))
+    one, two = (metrics.decide(task, values).reshape(len(values), -1) for values in (flat, other))
+    return np.asarray(np.all(one == two, axis=1))
+
+
+def _figures(task: str, before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, Any]:
+    """The primary metric before and after; where samples are all normal, the share that is told as such, if any."""
+    name = metrics.PRIMARY[task]
+    if task == "anomaly" and not math.isfinite(before[name]):
+        name = "accuracy"
+    if name not in before:
+        return {}
+    one, two = before[name], after[name]
+    return {"metric": name, "metric_before": one, "metric_after": two, "drop": drop(name, one, two)}
+
+
 def is_chance(parity: Parity, targets: np.ndarray, task: str) -> bool:
     """Whether Keras itself does no better than the same answer to every sample; False where nobody can tell."""
-    if parity.metric_before is None or task == "multilabel":
+    if parity.metric_before is None or task in ("multilabel", "anomaly"):
         return False
     constant = 0.0 if task == "regression" else float(np.max(np.unique(targets, return_counts=True)[1]) / len(targets))
     return not parity.metric_before > constant
@@ -104,6 +154,7 @@ def figures(comparisons: Mapping[str, Parity]) -> dict[str, Any]:
         "max_error": float(np.max([parity.max_error for parity in parities])),
         "agreement": float(np.min([parity.agreement for parity in parities])),
         "changed": None,
+        "threshold": None,
         "metric": None,
         "metric_before": None,
         "metric_after": None,

@@ -14,6 +14,8 @@ from zoo.errors import DataError, UsageError
 from zoo.preprocessing import apply
 
 RANDOM_SAMPLES = 64
+CLASSES = ("binary", "multiclass", "anomaly")
+"""Tasks whose targets are a class each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,13 +119,13 @@ def fit_targets(targets: np.ndarray, output: Tensor, answer: Mapping[str, Any]) 
     flat = targets.reshape(len(targets), -1)
     if task == "multiclass" and flat.shape[1] == width > 1:
         flat = flat.argmax(axis=1)[:, None]
-    wanted = 1 if task in ("binary", "multiclass") else width
+    wanted = 1 if task in CLASSES else width
     if flat.shape[1] != wanted:
         raise DataError(
             f"targets of output {output.name!r} have shape {targets.shape[1:]} a sample; its answers, read as {task}, "
             f"have shape {output.shape}"
         )
-    if task not in ("binary", "multiclass"):
+    if task not in CLASSES:
         return flat
     classes = max(width, 2)
     if not np.all(np.isin(flat, np.arange(classes))):

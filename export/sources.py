@@ -274,7 +274,7 @@ def _fed(path: Path, data: str, dataset: Any) -> str:
 
 def _check_probabilities(path: Path, model: Any, task: str) -> None:
     """Raises ModelError for a classifier that answers with logits: they would be taken for probabilities."""
-    if task != "regression" and answer_activation(model) == "linear":
+    if task not in ("regression", "anomaly") and answer_activation(model) == "linear":
         wanted = "softmax" if task == "multiclass" else "sigmoid"
         raise ModelError(
             f"{path} answers with logits, a {task} model must answer with probabilities; add the last activation: "

@@ -15,7 +15,7 @@ from zoo.config import MONITORS, RunConfig, configure
 from zoo.data.dataset import Dataset
 from zoo.data.options import DataConfig
 from zoo.errors import DataError
-from zoo.metrics import PRIMARY
+from zoo.metrics import DECIDING
 from zoo.runs import to_json
 from zoo.training.events import Event, Listener, Message
 from zoo.training.trainer import load_data, resolve
@@ -69,7 +69,7 @@ def resolved(plan: Plan, config: RunConfig, dataset: Dataset) -> RunConfig:
         UsageError: A knob that does not fit the task.
     """
     task = dataset.output.task
-    monitored = plan.objective in MONITORS[task] and plan.objective != PRIMARY[task]
+    monitored = plan.objective in MONITORS[task] and plan.objective != DECIDING[task]
     if monitored and config.training.monitor == "auto":
         config = replace(config, training=replace(config.training, monitor=plan.objective))
     return resolve(config, dataset, None, lambda _event: None)

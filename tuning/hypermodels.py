@@ -20,6 +20,7 @@ METRICS: Mapping[str, tuple[str, ...]] = {
     "multilabel": ("accuracy",),
     "multiclass": ("accuracy",),
     "regression": ("mae",),
+    "anomaly": (),
 }
 """Task to the Keras metrics that its model is compiled with."""
 

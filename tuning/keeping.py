@@ -27,9 +27,11 @@ def keep(books: Books, trial: Trial, config: RunConfig, dataset: Dataset, fitted
         fitted: Of that configuration.
     """
     from zoo.training.assembly import build_model
+    from zoo.training.measure import Measured, inference
 
     folder = books.folder(trial)
-    describe_run(folder, config, dataset)
+    threshold = Measured(dataset, dataset.validation, None).threshold(inference(fitted.model))
+    describe_run(folder, config, dataset.with_threshold(threshold))
     model = build_model(config, get_builder(config.builder), dataset, precision="float32")
     model.set_weights(fitted.model.get_weights())  # the trained one would take its optimizer along
     save_model(model, folder)
@@ -37,6 +39,7 @@ def keep(books: Books, trial: Trial, config: RunConfig, dataset: Dataset, fitted
         new_manifest(config, dataset),
         status="finished",
         metrics=fitted.metrics,
+        threshold=threshold,
         epochs={"done": fitted.done, "best": fitted.best},
         parameters=trial.figures.parameters or int(fitted.model.count_params()),
         seconds=round(sum(row.get("seconds", 0.0) for row in fitted.rows), 3),

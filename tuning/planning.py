@@ -16,12 +16,13 @@ from tuning.durations import parse_seconds
 from tuning.limits import parse_limits
 from tuning.plan import TUNERS, Plan
 from tuning.space import Space, check_grid, make_space
+from zoo.cards import a_task
 from zoo.config import MONITORS, RunConfig, configure
 from zoo.data.dataset import Dataset
 from zoo.data.references import resolve_reference
 from zoo.errors import DataError, UsageError
 from zoo.hyperparameters import Value
-from zoo.metrics import ERRORS, PRIMARY
+from zoo.metrics import DECIDING, ERRORS
 from zoo.registry import suggest
 from zoo.training.events import Listener, Message
 from zoo.training.trainer import load_data, resolve
@@ -243,8 +244,8 @@ def _objective(asked: str | None, dataset: Dataset) -> dict[str, Any]:
     """
     task = dataset.output.task
     if asked is None:
-        asked = PRIMARY[task]
+        asked = DECIDING[task]
     name = asked.removeprefix("val_")
     if name not in MONITORS[task]:
-        raise UsageError(f"objective {asked!r} does not fit a {task} task; choose one of {', '.join(MONITORS[task])}")
+        raise UsageError(f"objective {asked!r} does not fit {a_task(task)}; choose one of {', '.join(MONITORS[task])}")
     return {"objective": name, "smaller_is_better": name in ERRORS}

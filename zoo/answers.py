@@ -20,11 +20,11 @@ else:
 
 
 def answers(outputs: np.ndarray, contract: Mapping[str, Any], top: int = 1) -> list[dict[str, Any]]:
-    """Answers for people: label and probability (the `top` best), every label's probability, or values.
+    """Answers for people: label and probability (the `top` best), every label's probability, values, or a score.
 
     Args:
         outputs: Of the model, (n, outputs) float32.
-        contract: With "output": task, labels and the scale of regression targets.
+        contract: With "output": task, labels, the scale of regression targets and the threshold of anomalies.
         top: Labels per sample of a multi-class model.
 
     Returns:
@@ -33,6 +33,9 @@ def answers(outputs: np.ndarray, contract: Mapping[str, Any], top: int = 1) -> l
     output = contract["output"]
     flat = preprocessing.invert_target(_flat(outputs), output)
     labels = _labels(flat, output)
+    if output["task"] == "anomaly":
+        found = zip(_told_apart(flat, output), flat[:, 0].astype(float).tolist())
+        return _silent([{"label": label, "score": score} for label, score in found], flat)
     if output["task"] in ("regression", "multilabel"):
         key = "values" if output["task"] == "regression" else "probabilities"
         return _silent([{key: dict(zip(labels, row))} for row in flat.astype(float).tolist()], flat)
@@ -51,11 +54,15 @@ def answer_columns(outputs: np.ndarray, contract: Mapping[str, Any], top: int = 
     """The same answers as columns of text: name to one cell for each sample, empty where an output is NaN.
 
     The columns are `label` and `probability` (then `label_2`, `probability_2`, as far as `top` goes), for two classes
-    also `probability_<second label>`, which is the score to rank by; a column for each label or each target otherwise.
+    also `probability_<second label>`, which is the score to rank by; `label` and `score` of anomalies; a column for
+    each label or each target otherwise.
     """
     output = contract["output"]
     flat = preprocessing.invert_target(_flat(outputs), output)
     labels, known = _labels(flat, output), np.isfinite(flat).all(axis=1).tolist()
+    if output["task"] == "anomaly":
+        told = [label if there else "" for label, there in zip(_told_apart(flat, output), known)]
+        return {"label": told, "score": _text(flat[:, 0], "%.7g", known)}
     if output["task"] in ("regression", "multilabel"):
         pattern = "%.7g" if output["task"] == "regression" else "%.6f"
         return {label: _text(flat[:, at], pattern, known) for at, label in enumerate(labels)}
@@ -71,6 +78,21 @@ def answer_columns(outputs: np.ndarray, contract: Mapping[str, Any], top: int = 
     return columns
 
 
+def _told_apart(flat: np.ndarray, output: Mapping[str, Any]) -> list[str]:
+    """Normal or anomaly for each score, (n, 1).
+
+    Raises:
+        ModelError: There is no threshold: the training did not come to its end.
+    """
+    threshold = output.get("threshold")
+    if threshold is None:
+        raise ModelError(
+            "the model scores anomalies and no threshold is recorded, the training did not come to its end; resume it"
+        )
+    labels = _labels(flat, output)
+    return [labels[score > threshold] for score in flat[:, 0].tolist()]
+
+
 def _silent(found: list[dict[str, Any]], flat: np.ndarray) -> list[dict[str, Any]]:
     """The answers, with None for every value of those without one."""
     known = np.isfinite(flat).all(axis=1).tolist()
@@ -83,7 +105,7 @@ def _flat(outputs: np.ndarray) -> np.ndarray:
 
 
 def _labels(flat: np.ndarray, output: Mapping[str, Any]) -> list[str]:
-    width = 2 if output["task"] == "binary" else flat.shape[-1]
+    width = 2 if output["task"] in ("binary", "anomaly") else flat.shape[-1]
     return [str(label) for label in output.get("labels") or range(width)]
 
 

@@ -9,10 +9,17 @@ from typing import Any, Literal, get_args
 from zoo.errors import UsageError
 from zoo.hyperparameters import Hyperparameter
 
-Task = Literal["binary", "multiclass", "multilabel", "regression"]
+Task = Literal["binary", "multiclass", "multilabel", "regression", "anomaly"]
 Kind = Literal["image", "table", "series", "audio", "text"]
 TASKS: tuple[Task, ...] = get_args(Task)
+USUAL_TASKS: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
+"""Those of a network with one last layer for the answers."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+def a_task(task: Task) -> str:
+    """A task and its article, for messages: "a binary task"."""
+    return f"{'an' if task == 'anomaly' else 'a'} {task} task"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +50,10 @@ class OutputSpec:
     """What a model answers.
 
     Attributes:
-        task: "binary" is one sigmoid, "multiclass" a softmax, "multilabel" a sigmoid each, "regression" linear.
-        shape: Without the batch axis: (1,) for binary, (classes,), (labels,) or (targets,).
-        labels: Class names (two for binary), label names, or target names.
+        task: "binary" is one sigmoid, "multiclass" a softmax, "multilabel" a sigmoid each, "regression" linear,
+            "anomaly" a score that is the higher the less a sample is like the normal ones.
+        shape: Without the batch axis: (1,) for binary and anomaly, (classes,), (labels,) or (targets,).
+        labels: Class names (two for binary and anomaly), label names, or target names.
         channels: Of a forecast, the positions of what is forecast among the input's channels. The answers are then all
             steps ahead of the first of them, in their order, followed by those of the next; empty where nothing is
             forecast.
@@ -61,7 +69,7 @@ class OutputSpec:
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise UsageError(f"task {self.task!r} is unknown; choose one of {', '.join(TASKS)}")
-        wanted = 2 if self.task == "binary" else self.shape[-1]
+        wanted = 2 if self.task in ("binary", "anomaly") else self.shape[-1]
         if self.labels and len(self.labels) != wanted:
             raise UsageError(f"{len(self.labels)} labels for a {self.task} output of {wanted}; give one label for each")
 
@@ -73,7 +81,7 @@ class OutputSpec:
     @property
     def activation(self) -> str:
         """The final activation that the task asks for."""
-        return {"multiclass": "softmax", "regression": "linear"}.get(self.task, "sigmoid")
+        return {"multiclass": "softmax", "regression": "linear", "anomaly": "linear"}.get(self.task, "sigmoid")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import tomli_w
 
 from zoo.builders import Builder, get_builder
 from zoo.builders.builder import source_folder
-from zoo.cards import InputSpec, OutputSpec, Task
+from zoo.cards import InputSpec, OutputSpec, Task, a_task
 from zoo.catalog import RECIPES
 from zoo.data.catalog import DATASETS
 from zoo.data.options import DATA, DataConfig
@@ -37,9 +37,9 @@ OPTIMIZER_RATES = {
 """Optimizer to the learning rate that "auto" stands for."""
 
 LOSSES: Mapping[str, tuple[Task, ...]] = {
-    "mse": ("regression", "binary", "multiclass", "multilabel"),
-    "mae": ("regression", "binary", "multiclass", "multilabel"),
-    "huber": ("regression", "binary", "multiclass", "multilabel"),
+    "mse": ("regression", "binary", "multiclass", "multilabel", "anomaly"),
+    "mae": ("regression", "binary", "multiclass", "multilabel", "anomaly"),
+    "huber": ("regression", "binary", "multiclass", "multilabel", "anomaly"),
     "binary_crossentropy": ("binary", "multilabel"),
     "categorical_crossentropy": ("multiclass",),
 }
@@ -50,6 +50,7 @@ MONITORS: Mapping[Task, tuple[str, ...]] = {
     "multiclass": ("loss", "accuracy", "macro_f1"),
     "multilabel": ("loss", "accuracy", "macro_f1", "auc"),
     "regression": ("loss", "mae", "rmse", "r2"),
+    "anomaly": ("loss",),
 }
 """Task to the validation metrics that can decide which weights are kept."""
 
@@ -61,7 +62,9 @@ DEFAULT_LOSS: Mapping[Task, str] = {
     "multilabel": "binary_crossentropy",
     "multiclass": "categorical_crossentropy",
     "regression": "mse",
+    "anomaly": "mae",
 }
+"""Task to its loss; that of an anomaly's score, which is a mean squared error, against 0 is its mean."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,7 +242,7 @@ class RunConfig:
         loss = DEFAULT_LOSS[task] if training.loss == "auto" else training.loss
         if task not in LOSSES[loss]:
             fitting = ", ".join(name for name, tasks in LOSSES.items() if task in tasks)
-            raise UsageError(f"loss {loss!r} does not fit a {task} task; choose one of {fitting}")
+            raise UsageError(f"loss {loss!r} does not fit {a_task(task)}; choose one of {fitting}")
         if training.monitor == KEEP_LAST and training.patience:
             raise UsageError(
                 f"monitor = {KEEP_LAST!r} does not fit patience = {training.patience}: nothing tells when to stop; set "
@@ -247,11 +250,11 @@ class RunConfig:
             )
         if training.monitor not in ("auto", KEEP_LAST, *MONITORS[task]):
             raise UsageError(
-                f"monitor {training.monitor!r} does not fit a {task} task; choose one of {', '.join(MONITORS[task])}"
+                f"monitor {training.monitor!r} does not fit {a_task(task)}; choose one of {', '.join(MONITORS[task])}"
             )
         if training.class_weights != "none" and task not in ("binary", "multiclass"):
             raise UsageError(
-                f"class_weights = {training.class_weights!r} fits classes, not a {task} task; leave it at none"
+                f"class_weights = {training.class_weights!r} fits classes, not {a_task(task)}; leave it at none"
             )
         rate = OPTIMIZER_RATES[training.optimizer] if training.learning_rate == "auto" else training.learning_rate
         size = samples if training.batch_size == "full" else min(int(training.batch_size), samples)
@@ -309,7 +312,7 @@ def configure(
         if key not in knobs:
             raise UsageError(f"{target!r} has no knob {key!r}{suggest(key, knobs)}; see: zoo info {target}")
         layers[knobs[key]][key] = value
-    layers["data"] = with_options(layers["dataset"], layers["data"])
+    layers["data"] = {**_implied(builder), **with_options(layers["dataset"], layers["data"])}
     if layers["data"].get("test_data"):
         layers["data"]["test_data"] = resolve_reference(str(layers["data"]["test_data"]))
     layers["data"] = resolve_indices(layers["data"])
@@ -335,6 +338,11 @@ def _check_needs(builder: Builder, layers: Mapping[str, Any]) -> None:
         if not layers["data"].get(name):
             knob = next(knob for knob in DATA if knob.name == name)
             raise UsageError(f"{builder.card.name} needs {name}: {knob.help}; add --set {name}=N")
+
+
+def _implied(builder: Builder) -> dict[str, str]:
+    """Knobs of the data that a builder stands for: nothing in data says that anomalies are looked for."""
+    return {"task": "anomaly"} if builder.card.tasks == ("anomaly",) else {}
 
 
 def _sections(builder: Builder) -> dict[str, str]:

@@ -11,18 +11,31 @@ PRIMARY: Mapping[str, str] = {
     "multiclass": "accuracy",
     "multilabel": "macro_f1",
     "regression": "r2",
+    "anomaly": "auc",
 }
+DECIDING: Mapping[str, str] = {**PRIMARY, "anomaly": "loss"}
+"""What decides on the validation split where nobody says: it holds no anomalies, so there is no AUC on it."""
+MEASURED: Mapping[str, tuple[str, ...]] = {
+    "binary": ("accuracy", "macro_f1", "auc"),
+    "multiclass": ("accuracy", "macro_f1"),
+    "multilabel": ("accuracy", "macro_f1", "auc"),
+    "regression": ("mae", "rmse", "r2"),
+    "anomaly": ("accuracy", "macro_f1", "auc"),
+}
+"""Task to all that `evaluate` gives."""
 ERRORS = frozenset({"mae", "rmse", "loss", "val_loss"})
 """Metrics of which less is better; of all others more is better."""
 
 
-def evaluate(task: str, targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+def evaluate(task: str, targets: np.ndarray, outputs: np.ndarray, threshold: float | None = None) -> dict[str, float]:
     """All metrics of a task.
 
     Args:
         task: One of `zoo.cards.TASKS`.
-        targets: (n,) classes for binary and multiclass, (n, labels) of 0 and 1, or (n, targets) in target units.
-        outputs: (n, 1) or (n, classes) probabilities, or (n, targets) in target units.
+        targets: (n,) classes for binary, multiclass and anomaly (0 normal, 1 anomaly), (n, labels) of 0 and 1, or
+            (n, targets) in target units.
+        outputs: (n, 1) or (n, classes) probabilities, (n, targets) in target units, or (n, 1) scores of anomalies.
+        threshold: Scores above it are anomalies; None leaves out what needs a decision.
 
     Returns:
         Metric name to value, as a fraction or in target units; NaN where a metric is undefined, such as the AUC of
@@ -32,18 +45,30 @@ def evaluate(task: str, targets: np.ndarray, outputs: np.ndarray) -> dict[str, f
         return regression(targets.reshape(len(targets), -1), outputs.reshape(len(outputs), -1))
     if task == "multilabel":
         return _multilabel(targets, outputs)
-    decided = decide(task, outputs)
     scores = outputs.reshape(len(outputs), -1)
+    if task == "anomaly" and threshold is None:
+        return {"auc": auc(targets, scores[:, 0])}
+    decided = decide(task, outputs, threshold)
     classes = max(scores.shape[-1], 2)
     result = {"accuracy": float(np.mean(decided == targets)), "macro_f1": macro_f1(targets, decided, classes)}
-    if task == "binary":
+    if task in ("binary", "anomaly"):
         result["auc"] = auc(targets, scores[:, 0])
+    if task == "anomaly" and np.isnan(result["auc"]):
+        result["macro_f1"] = float("nan")  # the F1 of a kind that does not occur says nothing
     return result
 
 
-def decide(task: str, outputs: np.ndarray) -> np.ndarray:
-    """The answer behind the probabilities: class indices, or 0 and 1 per label."""
+def decide(task: str, outputs: np.ndarray, threshold: float | None = None) -> np.ndarray:
+    """The answer behind probabilities or scores: class indices, or 0 and 1 per label.
+
+    Args:
+        task: With answers to decide on; not regression.
+        outputs: As for `evaluate`.
+        threshold: Of anomalies, which need one.
+    """
     flat = outputs.reshape(len(outputs), -1)
+    if threshold is not None:
+        return np.asarray(flat[:, 0].astype(np.float64) > threshold, np.int64)
     if task == "multiclass":
         return np.asarray(flat.argmax(axis=-1))
     decided = (flat >= 0.5).astype(np.int64)
@@ -89,12 +114,36 @@ def regression(targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
     }
 
 
-def agreement(task: str, first: np.ndarray, second: np.ndarray) -> float:
-    """Share of samples on which two models give the same answer; for regression the R2 of one against the other.
+def choose_threshold(scores: np.ndarray, false_alarms: float) -> float:
+    """The lowest threshold that leaves at most a share of normal samples above it; see `threshold_below`.
 
-    Two constant regressions agree fully where they are equal and not at all where they differ.
+    Args:
+        scores: (n, 1) or (n,) of normal samples.
+        false_alarms: Share of them, at least 0 and below 1.
     """
-    if task == "regression":
+    return threshold_below(scores, int(np.floor(false_alarms * len(scores))))
+
+
+def threshold_below(scores: np.ndarray, count: int) -> float:
+    """A threshold with at most so many scores above it.
+
+    Midway between the lowest of those and the next one below: another runtime moves scores a little.
+
+    Args:
+        scores: (n, 1) or (n,).
+        count: At least 0 and below n.
+    """
+    ordered = np.sort(scores.reshape(-1).astype(np.float64))[::-1]
+    return float((ordered[count] + ordered[count - 1]) / 2 if count else ordered[0])
+
+
+def agreement(task: str, first: np.ndarray, second: np.ndarray) -> float:
+    """Share of samples on which two models give the same answer; of numbers the R2 of one against the other.
+
+    Two constant regressions agree fully where they are equal and not at all where they differ. Numbers are those of a
+    regression, and scores of anomalies.
+    """
+    if task in ("regression", "anomaly"):
         value = regression(first.reshape(len(first), -1), second.reshape(len(second), -1))["r2"]
         return value if np.isfinite(value) else float(np.allclose(first, second))
     one, two = decide(task, first), decide(task, second)

@@ -218,6 +218,7 @@ class Manifest:
         seconds: Wall-clock time from the start of the library call to the end.
         files: Name inside the folder to sha256, written when the run ends.
         message: Why the run ended as it did, where there is more to say than the status.
+        threshold: Of the score of anomalies, chosen on the normal samples of the validation split; None of other tasks.
         search: Of a run that a search chose: its folder, the trial, the objective and what validation promised; see
             `tuning.final`.
     """
@@ -232,6 +233,7 @@ class Manifest:
     versions: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     baselines: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    threshold: float | None = None
     epochs: Mapping[str, int] = field(default_factory=dict)
     parameters: int = 0
     seconds: float = 0.0

@@ -136,6 +136,8 @@ def _output(edge: Edge, contract: Mapping[str, Any], files: dict[str, str]) -> V
     if task == "regression":
         listed = _listed(edge, LABELS, labels, files, several="outputs" in contract)
         return _features(edge, _units(labels, answer), **listed)
+    if task == "anomaly":
+        return _features(edge, f"Score of an anomaly, which is one above {answer.get('threshold')}.")
     meaning = ""
     if task == "binary":
         meaning = f"Probability of {labels[-1]}, otherwise {labels[0]}." if len(labels) == 2 else "Probability of 1."

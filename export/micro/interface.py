@@ -68,6 +68,7 @@ class Interface:
         clip: Of the same; 0 without one.
         outputs: Values of one answer.
         target: Of a regression: "scale", "offset", "transform"; empty where targets are as they are.
+        threshold: Of the score of anomalies; None of other tasks.
         reset: Whether the file's own state is cleared before each run.
         stream: Of a model of one step a call, else None.
     """
@@ -87,6 +88,7 @@ class Interface:
     task: str
     labels: tuple[str, ...]
     target: Mapping[str, Any]
+    threshold: float | None
     reset: bool
     stream: Stream | None
 
@@ -167,6 +169,7 @@ def read_interface(contract: Mapping[str, Any], graph: Graph, *, pixels: bool, w
         task=_task(answer, outputs),
         labels=tuple(map(str, answer.get("labels") or ())),
         target={key: answer.get(key) for key in ("scale", "offset", "transform")} if answer.get("scale") else {},
+        threshold=answer.get("threshold"),
         reset=contract.get("state") == "reset per sequence",
         stream=stream,
     )
@@ -180,6 +183,8 @@ def _repeated(values: Sequence[float], features: int) -> tuple[float, ...]:
 def _task(answer: Mapping[str, Any], outputs: int) -> str:
     """The task, where each output is one of its answers; a sequence of answers is left as values."""
     wanted = {"multiclass": len(answer.get("labels") or ()) or outputs, "binary": 1}.get(answer["task"])
+    if answer.get("threshold") is not None:
+        wanted = 1
     return str(answer["task"]) if wanted == outputs else "values"
 
 

@@ -10,7 +10,7 @@ from export.micro.interface import C_TYPES, Interface, Port, Stream
 from zoo import preprocessing
 
 TFLITE_TYPES = {"int8": "kTfLiteInt8", "uint8": "kTfLiteUInt8", "int16": "kTfLiteInt16", "float32": "kTfLiteFloat32"}
-TASKS = {"multiclass": "ZOO_MULTICLASS", "binary": "ZOO_BINARY"}
+TASKS = {"multiclass": "ZOO_MULTICLASS", "binary": "ZOO_BINARY", "anomaly": "ZOO_ANOMALY"}
 MADE = "/* Generated with the bundle; the values are those of bundle.json. */\n"
 _IN_A_ROW = 16
 
@@ -62,8 +62,9 @@ def config_header(interface: Interface, arena: int) -> str:
         "",
         *_step_lines(interface),
         "",
-        "#define ZOO_VALUES 0\n#define ZOO_MULTICLASS 1\n#define ZOO_BINARY 2",
+        "#define ZOO_VALUES 0\n#define ZOO_MULTICLASS 1\n#define ZOO_BINARY 2\n#define ZOO_ANOMALY 3",
         f"#define ZOO_TASK {TASKS.get(interface.task, 'ZOO_VALUES')}",
+        *([f"#define ZOO_THRESHOLD {double(interface.threshold)}"] if interface.threshold is not None else []),
         f"#define ZOO_LABELS {len(interface.labels)}",
         f"extern const char* const zoo_labels[{max(len(interface.labels), 1)}];",
         *_target_lines(interface),

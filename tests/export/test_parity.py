@@ -75,3 +75,37 @@ def test_outputs_that_are_not_numbers_never_pass() -> None:
 )
 def test_a_drop_is_points_or_percent_of_an_error(metric: str, before: float, after: float, expected: float) -> None:
     assert drop(metric, before, after) == pytest.approx(expected)
+
+
+def scores(values):
+    return np.array(values, np.float32)[:, None]
+
+
+ALARM = {"task": "anomaly", "labels": ["normal", "anomaly"], "threshold": 1.0}
+
+
+def test_scores_that_all_move_have_a_threshold_that_moves_along():
+    before = np.linspace(0.1, 1.05, 96)
+    found = compare(scores(before), scores(before + 0.1), np.zeros(96, int), ALARM, "validation")
+    assert (before + 0.1 > found.threshold).sum() == (before > 1.0).sum()
+    assert found.metric == "accuracy"
+    assert found.metric_after == found.metric_before
+    assert not failures(found, PRESETS["int8"], None)
+
+
+def test_a_threshold_stays_where_it_tells_the_same_apart():
+    before = np.linspace(0.1, 1.05, 96)
+    assert compare(scores(before), scores(before * 0.9999), None, ALARM, "validation").threshold == 1.0
+
+
+@pytest.mark.parametrize("after", [np.zeros(96), np.full(96, 0.5), np.linspace(0.1, 1.05, 96)[::-1]])
+def test_a_file_that_does_not_score_is_refused_though_it_finds_most_samples_normal(after):
+    found = compare(scores(np.linspace(0.1, 1.05, 96)), scores(after), np.zeros(96, int), ALARM, "validation")
+    assert any(line.startswith("agreement with Keras") for line in failures(found, PRESETS["int8"], None))
+
+
+def test_where_there_are_anomalies_the_area_decides():
+    before, targets = np.linspace(0, 2, 100), np.arange(100) > 60
+    found = compare(scores(before), scores(np.minimum(before, 0.9)), targets.astype(int), ALARM, "validation")
+    assert found.metric == "auc"
+    assert found.drop > 0

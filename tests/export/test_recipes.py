@@ -21,7 +21,7 @@ def specs(card):
     image, text = dataset.kind == "image", dataset.kind == "text"
     shape = SHAPES.get(dataset.name) or SHAPES.get(dataset.kind) or dataset.shape
     shape = (*shape, 1) if image and len(shape) == 2 else shape
-    outputs = 1 if card.task in ("binary", "regression") else len(dataset.labels)
+    outputs = 1 if card.task in ("binary", "regression", "anomaly") else len(dataset.labels)
     inputs = InputSpec(
         shape=shape,
         kind=dataset.kind,
@@ -31,7 +31,7 @@ def specs(card):
     )
     if "horizon" in dataset.options:
         return forecast_specs(configure(card.name), dataset)
-    labels = dataset.labels if card.task != "regression" else ()
+    labels = {"regression": (), "anomaly": ("normal", "anomaly")}.get(card.task, dataset.labels)
     return inputs, OutputSpec(task=card.task, shape=(outputs,), labels=labels)
 
 

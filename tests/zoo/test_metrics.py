@@ -70,3 +70,31 @@ def test_agreement_counts_equal_answers_not_equal_numbers():
     assert metrics.agreement("multiclass", first, second) == pytest.approx(2 / 3)
     assert metrics.agreement("regression", first, first) == 1.0
     assert metrics.agreement("regression", np.ones((3, 1)), np.zeros((3, 1))) == 0.0
+
+
+def test_the_area_of_anomalies_needs_no_threshold_and_their_accuracy_does():
+    targets, scores = np.array([0, 0, 0, 1, 1]), np.array([[0.1], [0.2], [0.4], [0.3], [0.9]])
+    assert metrics.evaluate("anomaly", targets, scores) == {"auc": pytest.approx(5 / 6)}
+    found = metrics.evaluate("anomaly", targets, scores, 0.25)
+    assert found["accuracy"] == pytest.approx(0.8)
+    assert found["auc"] == pytest.approx(5 / 6)
+
+
+def test_normal_samples_alone_have_no_area_and_no_f1():
+    found = metrics.evaluate("anomaly", np.zeros(4, int), np.array([[1.0], [2.0], [3.0], [4.0]]), 3.5)
+    assert found["accuracy"] == 0.75
+    assert math.isnan(found["auc"])
+    assert math.isnan(found["macro_f1"])
+
+
+@pytest.mark.parametrize(("share", "alarms"), [(0.0, 0), (0.04, 0), (0.05, 5), (0.1, 10), (0.5, 50)])
+def test_a_threshold_leaves_as_many_false_alarms_as_it_may(share, alarms):
+    scores = RANDOM.random((100, 1)) if share != 0.04 else RANDOM.random((20, 1))
+    threshold = metrics.choose_threshold(scores, share)
+    assert metrics.decide("anomaly", scores, threshold).sum() == alarms
+
+
+def test_scores_without_a_threshold_are_compared_as_numbers():
+    scores = RANDOM.random((50, 1))
+    assert metrics.agreement("anomaly", scores, scores + 0.001) > 0.99
+    assert metrics.agreement("anomaly", scores, 1 - scores) < 0

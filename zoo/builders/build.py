@@ -46,6 +46,8 @@ def build(
     """
     if inputs is None:
         inputs = _input_spec(input_shape)
+    if get_builder(builder).card.tasks == ("anomaly",):
+        task = task or "anomaly"
     if outputs is None:
         outputs = _output_spec(num_classes or len(labels) or None, num_outputs, task, labels)
     return get_builder(builder)(inputs, outputs, **hyperparameters)
@@ -64,7 +66,7 @@ def _output_spec(num_classes: int | None, num_outputs: int, task: Task | None, l
     task = task or ("regression" if num_classes is None else "multiclass")
     if task == "regression":
         return OutputSpec(task=task, shape=(num_outputs,), labels=labels)
-    if task == "binary":
+    if task in ("binary", "anomaly"):
         return OutputSpec(task=task, shape=(1,), labels=labels)
     if num_classes is None or num_classes < (2 if task == "multiclass" else 1):
         raise UsageError(f"num_classes = {num_classes} for a {task} task; give the number of classes, 2 or more")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.cards import KINDS, TASKS, InputSpec, Kind, ModelCard, OutputSpec, Task
+from zoo.cards import KINDS, TASKS, USUAL_TASKS, InputSpec, Kind, ModelCard, OutputSpec, Task
 from zoo.errors import ModelError, UsageError, ZooError
 from zoo.hyperparameters import Hyperparameter, Value, resolve
 from zoo.registry import Registry, blame, is_library, load_object
@@ -113,7 +113,7 @@ def declare(
     summary: str,
     kinds: tuple[Kind, ...],
     hyperparameters: tuple[Hyperparameter, ...],
-    tasks: tuple[Task, ...] = TASKS,
+    tasks: tuple[Task, ...] = USUAL_TASKS,
     paper: str = "",
     year: int | None = None,
     needs: tuple[str, ...] = (),
@@ -179,6 +179,7 @@ def _knob(parameter: inspect.Parameter, name: str) -> Hyperparameter:
 BUILDERS: Registry[Builder] = Registry("builder", entry_points="zoo.builders", hint="; see: zoo list --builders")
 for _name in (
     "mlp",
+    "autoencoder",
     "convnet",
     "lenet5",
     "resnet",

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from zoo.cli import hush
-from zoo.reporting.summary import verdict
+from zoo.reporting.summary import number, verdict
 from zoo.runs import Run
 from zoo.training.events import BatchDone, EpochDone, Event, Message, Started
 
@@ -149,14 +149,15 @@ def closing(run: Run, seconds: float) -> str:
     lines = []
     for split in ("test", "validation", "train"):
         figures = "  ".join(
-            f"{name} {value:.4f}" for name, value in manifest.metrics[split].items() if value is not None
+            f"{name} {value:.4f}" for name, value in manifest.metrics[split].items() if math.isfinite(number(value))
         )
         lines.append(f"{split:<11} {figures}")
     for name, values in manifest.baselines.items():
         figures = "  ".join(
-            f"{key} {value:.4f}" for key, value in values.items() if key != "samples" and value is not None
+            f"{key} {value:.4f}" for key, value in values.items() if key != "samples" and math.isfinite(number(value))
         )
-        lines.append(f"{name:<11} {figures}  (baseline, on the test split)")
+        if figures:
+            lines.append(f"{name:<11} {figures}  (baseline, on the test split)")
     lines.append(verdict(manifest))
     if manifest.data.get("stand_in"):
         lines.append(f"WARNING: not the real data: {manifest.data.get('note')}")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     help="Of the training's own split.",
 )
 @click.option("--seed", type=int, metavar="N", help="Seed of the split, where the run is not around to tell.")
-@some_data_options("target", "label_from", "missing_values", "strict_data")
+@some_data_options("target", "normal", "label_from", "missing_values", "strict_data")
 @runs_option
 @json_option
 def command(

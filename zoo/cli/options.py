@@ -35,6 +35,7 @@ DATA_FLAGS: Mapping[str, tuple[str, str]] = {
     "strict_data": ("--strict-data", ""),
     "target": ("--target", "COLUMN|INDEX"),
     "task": ("--task", "TASK"),
+    "normal": ("--normal", "LABEL,LABEL"),
     "columns": ("--columns", "A,B"),
     "drop": ("--drop", "C,D"),
     "missing_values": ("--missing-values", "X,Y"),

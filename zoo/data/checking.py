@@ -122,7 +122,7 @@ def _check_registered(name: str, config: DataConfig, seed: int, on_event: Callab
         data=name,
         form="registered",
         kind=card.kind,
-        task=card.task,
+        task=dataset.output.task,
         facts=facts,
         findings=(*stand_in, *dataset.findings),
         input_shape=dataset.input.shape,

@@ -235,6 +235,8 @@ class Dataset:
         findings: What is worth knowing about the data.
         hop: As in `Raw`.
         forecast: Likewise; its references are those of the test split.
+        alarm: Where anomalies are looked for: `normal`, the classes that are; `false_alarms`, the share of normal
+            samples that may be taken for anomalies; and once a model is trained its `threshold`.
     """
 
     input: InputSpec
@@ -249,6 +251,7 @@ class Dataset:
     findings: tuple[Finding, ...] = ()
     hop: int = 0
     forecast: Forecast | None = None
+    alarm: Mapping[str, Any] = field(default_factory=dict)
 
     def inputs(self, split: Split) -> np.ndarray:
         """What the model is fed, all in memory: the steps applied to a split's raw samples, first axis the batch."""
@@ -271,9 +274,18 @@ class Dataset:
         """The same without the samples of its test split: reading that raises RuntimeError."""
         return replace(self, test=WithheldSplit())
 
+    def with_threshold(self, threshold: float | None) -> Dataset:
+        """The same with the score above which a trained model's answer is an anomaly; None changes nothing."""
+        return self if threshold is None else replace(self, alarm={**self.alarm, "threshold": threshold})
+
     def model_targets(self, split: Split) -> np.ndarray:
-        """Targets as the loss sees them: (n,) int32 classes, (n, 1) float32 for binary, standardised for regression."""
+        """Targets as the loss sees them: (n,) int32 classes, (n, 1) float32 for binary, standardised for regression.
+
+        The score of an anomaly is to be 0: what is trained on is normal.
+        """
         targets = split.targets
+        if self.output.task == "anomaly":
+            return np.zeros((len(targets), 1), np.float32)
         if self.output.task == "multiclass":
             return targets.astype(np.int32)
         if self.target_transform:
@@ -306,5 +318,6 @@ class Dataset:
                     else {}
                 ),
                 **self.target_transform,
+                **self.alarm,
             },
         }

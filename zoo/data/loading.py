@@ -80,7 +80,8 @@ def with_own_options(name: str, config: DataConfig) -> DataConfig:
     """
     card = DATASETS.get(name)
     given = given_options(config, FILE_ONLY)
-    refused = [key for key in given if key not in card.adjustable and getattr(config, key) != card.options.get(key)]
+    allowed = (*card.adjustable, *(("task",) if config.task == "anomaly" else ()))  # any classes hold anomalies
+    refused = [key for key in given if key not in allowed and getattr(config, key) != card.options.get(key)]
     if refused:
         may = f"; to choose there: {', '.join(card.adjustable)}" if card.adjustable else ""
         raise UsageError(

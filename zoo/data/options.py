@@ -94,6 +94,12 @@ class DataConfig:
         real("frame_ms", 32.0, "milliseconds of a sound that a row is made from", low=1.0, high=1000.0)
     )
     hop_ms: float = knob_field(real("hop_ms", 20.0, "milliseconds between two rows of a sound", low=1.0, high=1000.0))
+    normal: str = knob_field(
+        names("normal", "classes that are normal, where anomalies are looked for; all others are anomalies")
+    )
+    false_alarms: float = knob_field(
+        real("false_alarms", 0.05, "share of normal samples that may be taken for anomalies", low=0.0, high=0.5)
+    )
     time: str = knob_field(free("time", "column with the time of a step: it must grow, recordings are cut at gaps"))
     horizon: int = knob_field(
         integer("horizon", 0, "steps to forecast from each window of a series; 0 is no forecast", low=0, high=4096)
@@ -110,7 +116,8 @@ class DataConfig:
 
 
 DATA: tuple[Hyperparameter, ...] = tuple(entry.metadata["knob"] for entry in fields(DataConfig))
-FILE_ONLY = tuple(knob.name for knob in DATA if knob.name not in ("validation", "test", "train_samples", "strict_data"))
+ALWAYS = ("validation", "test", "train_samples", "strict_data", "normal", "false_alarms")
+FILE_ONLY = tuple(knob.name for knob in DATA if knob.name not in ALWAYS)
 """Knobs that say how files of the user's own are read; a registered set has its own ways."""
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from zoo import preprocessing
 from zoo.cards import DataIdentity, InputSpec, OutputSpec
+from zoo.data.anomalies import placed, sort_out, tested_with
 from zoo.data.checks import check, check_classes, class_count, imbalance, look_alikes, straddlers
 from zoo.data.dataset import PARTS, Dataset, Raw, Selection, Split
 from zoo.data.findings import Finding
@@ -35,6 +36,7 @@ def prepare(
 ) -> Dataset:
     """Checks, splits and fits raw arrays; arguments and errors as for `load`."""
     config = config or data_config(**options)
+    raw, alarm = sort_out(raw, config, name)
     check(raw, name)
     train, held_out, tested, test_split = _split(raw, seed, draw, config)
     whole = Split(raw.samples, raw.targets)
@@ -46,6 +48,7 @@ def prepare(
         *imbalance(raw),
         *look_alikes(raw, digests),
         *straddlers(test_digests, digests[np.concatenate([train, held_out])]),
+        *(placed(raw, test_split.targets) if alarm else ()),
     )
     splits = {"train": whole.take(train), "validation": whole.take(held_out), "test": test_split}
     if classes:
@@ -65,7 +68,7 @@ def prepare(
         name=name,
         sha256=raw.sha256 or digest(raw.samples, raw.targets, raw.test_samples, raw.test_targets),
         samples={key: len(split) for key, split in splits.items()},
-        class_counts={key: _class_counts(raw, split) for key, split in splits.items()} if classes else {},
+        class_counts={key: _class_counts(raw, split) for key, split in splits.items()} if classes or alarm else {},
         stand_in=bool(raw.stand_in),
         duplicates=int(np.isin(test_digests, digests[np.concatenate([train, held_out])]).sum()),
         note=raw.stand_in,
@@ -82,6 +85,7 @@ def prepare(
         findings=findings,
         hop=raw.hop,
         forecast=raw.forecast.take(tested) if raw.forecast and tested is not None else None,
+        alarm=alarm,
     )
 
 
@@ -102,7 +106,7 @@ def _split(
     raw: Raw, seed: int, draw: int, config: DataConfig
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, Split]:
     """Positions of train, validation and test (None where the test split stands apart), and the test split."""
-    everything = np.arange(len(raw.samples))
+    everything = np.arange(len(raw.samples)) if raw.task != "anomaly" else np.flatnonzero(raw.targets == 0)
     if raw.test_samples is not None and raw.test_targets is not None:
         rest, tested = everything, None
     else:
@@ -110,6 +114,8 @@ def _split(
     drawn = _stream(seed, _VALIDATION_STREAM, draw)
     train, held_out = _hold_out(raw, rest, config.validation, seed=drawn, what="validation")
     if tested is not None:
+        if raw.task == "anomaly":
+            tested = tested_with(raw, np.concatenate([train, held_out]), tested)
         return train, held_out, tested, Split(raw.samples, raw.targets).take(tested)
     return train, held_out, None, Split(np.asarray(raw.test_samples), np.asarray(raw.test_targets))
 
@@ -156,7 +162,7 @@ def _input_spec(raw: Raw, steps: tuple[Mapping[str, Any], ...]) -> InputSpec:
 
 
 def _output_spec(raw: Raw) -> OutputSpec:
-    width = {"binary": 1, "multiclass": len(raw.labels)}.get(raw.task) or raw.targets.reshape(
+    width = {"binary": 1, "anomaly": 1, "multiclass": len(raw.labels)}.get(raw.task) or raw.targets.reshape(
         len(raw.targets), -1
     ).shape[1]
     channels, season = (raw.forecast.channels, raw.forecast.season) if raw.forecast else ((), 0)

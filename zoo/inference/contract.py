@@ -31,6 +31,7 @@ class Contract:
         horizon: Steps that a series is forecast; 0 where nothing is.
         recording: Column of a table that tells the series of several; empty where there is none.
         time: Column of a series' times, see `zoo.data.series.clock.Clock.column`; empty where there is none.
+        alarm: Of anomalies: `threshold` of the score, and the classes that were `normal`.
         source: The file it was read from; None where it was guessed.
     """
 
@@ -46,12 +47,18 @@ class Contract:
     horizon: int = 0
     recording: str = ""
     time: Mapping[str, Any] = field(default_factory=dict)
+    alarm: Mapping[str, Any] = field(default_factory=dict)
     source: Path | None = None
 
     @property
     def outputs(self) -> int | None:
         """Numbers the model answers a sample with; None where the labels do not tell."""
-        return 1 if self.task == "binary" else len(self.labels) or None
+        return 1 if self.task in ("binary", "anomaly") else len(self.labels) or None
+
+    @property
+    def threshold(self) -> float | None:
+        """The score above which a sample is an anomaly; None for other tasks."""
+        return self.alarm.get("threshold")
 
     def prepare(self, raw: np.ndarray) -> np.ndarray:
         """Raw samples after the steps, first axis the batch.
@@ -83,6 +90,7 @@ class Contract:
                 "labels": list(self.labels),
                 "target": list(self.target_columns),
                 "horizon": self.horizon,
+                **self.alarm,
             },
         }
 
@@ -131,6 +139,7 @@ def from_mapping(content: Any, path: Path) -> Contract:
             horizon=int(output.get("horizon") or 0),
             recording=str(given.get("recording") or ""),
             time=dict(given.get("time") or {}),
+            alarm={key: output[key] for key in ("threshold", "normal") if key in output},
             source=path,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

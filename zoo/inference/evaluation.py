@@ -25,7 +25,7 @@ from zoo.inference.predictor import Predictor
 SplitName = Literal["test", "validation", "train"]
 TABLE_ROWS = 65_536
 """Rows of a table that are answered at a time."""
-ANSWER_OPTIONS = ("target", "missing_values", "label_from")
+ANSWER_OPTIONS = ("target", "normal", "missing_values", "label_from")
 """Knobs of the data that say where a file has the right answers; the rest is the contract's."""
 
 
@@ -119,7 +119,9 @@ def _on_files(
         data=str(path),
         split="all",
         samples=len(measured.targets),
-        metrics=metrics.evaluate(predictor.contract.task, measured.targets, measured.outputs),
+        metrics=metrics.evaluate(
+            predictor.contract.task, measured.targets, measured.outputs, predictor.contract.threshold
+        ),
         notes=(*predictor.notes, *notes, *measured.notes),
     )
 
@@ -148,7 +150,8 @@ def _on_split(
     """On a split of a data set, or of the artefact's own data; `asked` says that the user named them."""
     chosen = _seed(found, origin, name, split, seed)
     predictor = Predictor.open(found)
-    dataset = load(name, seed=chosen, on_event=on_event, **{**origin.options, **options})
+    asked_for = {**_task(predictor.contract), **origin.options, **options}
+    dataset = load(name, seed=chosen, on_event=on_event, **asked_for)
     notes = list(predictor.notes)
     if origin.sha256 not in (None, dataset.identity.sha256):
         changed = (
@@ -171,11 +174,21 @@ def _on_split(
         split=split,
         samples=len(samples),
         metrics=metrics.evaluate(
-            predictor.contract.task, samples.targets, answer_split(predictor, dataset, samples.samples)
+            predictor.contract.task,
+            samples.targets,
+            answer_split(predictor, dataset, samples.samples),
+            predictor.contract.threshold,
         ),
         stand_in=dataset.identity.note,
         notes=tuple(notes),
     )
+
+
+def _task(contract: Contract) -> dict[str, object]:
+    """Options that read a set of classes as what a model of anomalies answers."""
+    if contract.task != "anomaly":
+        return {}
+    return {"task": "anomaly", "normal": ",".join(contract.alarm.get("normal") or ())}
 
 
 def answer_split(predictor: Predictor, dataset: Dataset, samples: Samples) -> np.ndarray:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from zoo import rows
+from zoo.data.anomalies import is_anomaly
 from zoo.data.audio.reading import SOUNDS
 from zoo.data.files.collecting import list_files
 from zoo.data.files.listing import FileKind
@@ -58,19 +61,27 @@ class Measured:
     notes: tuple[str, ...] = ()
 
 
+Reader = Callable[[Predictor, Path, DataConfig, "OnEvent | None"], Measured]
+
+
 def measure_files(predictor: Predictor, path: Path, config: DataConfig, *, on_event: OnEvent | None = None) -> Measured:
     """Answers for every row or image of a file or folder that holds the right ones too.
 
     Args:
         predictor: Its contract says how columns, categories and labels are read.
         path: A table, a folder of images, a list of them, or `.npz` arrays.
-        config: `target`, `missing_values` and `label_from`; the rest is the contract's.
+        config: `target`, `normal`, `missing_values` and `label_from`; the rest is the contract's.
         on_event: Told of progress and of columns that are not used.
 
     Raises:
-        UsageError: Nobody says which column is the target.
+        UsageError: Nobody says which column is the target, or which labels are normal.
         DataError: A file that cannot be used, or labels the model does not know; all problems at once.
     """
+    if predictor.contract.task == "anomaly":
+        config = replace(config, task="anomaly")
+        predictor = _knowing_normal(predictor, config, path)
+    elif config.normal:
+        raise UsageError(f"normal: no option of a {predictor.contract.task} task; leave it out")
     form = "series" if predictor.contract.horizon else form_of(path, config)
     form = "series" if form == "table" and predictor.contract.kind == "series" else form
     form = "text" if form == "table" and predictor.contract.kind == "text" else form
@@ -78,12 +89,32 @@ def measure_files(predictor: Predictor, path: Path, config: DataConfig, *, on_ev
     if kinds.get(form, predictor.contract.kind) != predictor.contract.kind:
         what = {"table": "a table", "series": "recordings", "audio": "sounds", "text": "texts"}.get(form, "images")
         raise DataError(f"{path} holds {what}; the model takes {predictor.contract.kind} samples")
-    if form in FILES:
-        return _measure_each(predictor, path, config, on_event, FILES[form])
-    measure = {"table": _measure_table, "arrays": _measure_arrays, "series": _measure_series, "text": _measure_text}[
-        form
-    ]
-    return measure(predictor, path, config, on_event)
+    readers: Mapping[str, Reader] = {
+        **{name: partial(_measure_each, kind=kind) for name, kind in FILES.items()},
+        "table": _measure_table,
+        "arrays": _measure_arrays,
+        "series": _measure_series,
+        "text": _measure_text,
+    }
+    measure = readers[form]
+    measured = measure(predictor, path, config, on_event)
+    if predictor.contract.task != "anomaly" or not len(measured.targets) or (measured.targets == 0).any():
+        return measured
+    normal = ", ".join(map(str, predictor.contract.alarm["normal"]))
+    note = f"no sample is normal ({normal}): if others are, name their labels with --normal"
+    return replace(measured, notes=(*measured.notes, note))
+
+
+def _knowing_normal(predictor: Predictor, config: DataConfig, path: Path) -> Predictor:
+    """The same with a contract that says which labels are normal: those given, else those of the training."""
+    given = split_names(config.normal) or tuple(predictor.contract.alarm.get("normal") or ())
+    if not given:
+        raise UsageError(
+            f"{predictor.contract.source} does not say which labels of {path} are normal; add --normal LABEL"
+        )
+    known = copy(predictor)
+    known.contract = replace(predictor.contract, alarm={**predictor.contract.alarm, "normal": list(given)})
+    return known
 
 
 def _measure_table(predictor: Predictor, path: Path, config: DataConfig, on_event: OnEvent | None) -> Measured:
@@ -242,8 +273,8 @@ def read_targets(
     Returns:
         (n,) classes, (n, labels) of 0 and 1 or (n, targets) values; and position to what is wrong there.
     """
-    if contract.task in ("binary", "multiclass"):
-        return _classes([row[0].strip() for row in texts], contract.labels)
+    if contract.task in ("binary", "multiclass", "anomaly"):
+        return _classes([row[0].strip() for row in texts], contract)
     if contract.task == "multilabel" and all(len(row) == 1 for row in texts):
         return _several([row[0] for row in texts], contract.labels)
     width = len(texts[0]) if texts else contract.outputs or 1
@@ -262,8 +293,14 @@ def read_targets(
     return values, dict(sorted(wrong.items()))
 
 
-def _classes(texts: Sequence[str], labels: Sequence[str]) -> tuple[np.ndarray, dict[int, str]]:
-    """Indices of labels; equal numbers are the same label however they are written."""
+def _classes(texts: Sequence[str], contract: Contract) -> tuple[np.ndarray, dict[int, str]]:
+    """Indices of labels; equal numbers are the same label however they are written.
+
+    Of a model of anomalies, 0 for what was a normal class in training and 1 for everything else.
+    """
+    if contract.task == "anomaly":
+        return is_anomaly(texts, contract.alarm), {}
+    labels = contract.labels
     index = {label: at for at, label in enumerate(labels)}
     numbers: dict[float | None, int] = {
         number: at for at, label in enumerate(labels) if (number := _number(label)) is not None
@@ -298,15 +335,15 @@ def _several(texts: Sequence[str], labels: Sequence[str]) -> tuple[np.ndarray, d
 
 
 def _measure_arrays(predictor: Predictor, path: Path, config: DataConfig, on_event: OnEvent | None) -> Measured:
-    raw = load_path(path, config, on_event=on_event)
     contract = predictor.contract
+    raw = load_path(path, config, on_event=on_event)
     if raw.task != contract.task or raw.kind != contract.kind:
         raise DataError(
             f"{path} holds {raw.task} {raw.kind} samples; the model takes {contract.task} {contract.kind} ones"
         )
     targets = raw.targets
-    if raw.task in ("binary", "multiclass"):
-        known, wrong = _classes(raw.labels, contract.labels or raw.labels)
+    if raw.task in ("binary", "multiclass", "anomaly"):
+        known, wrong = _classes(raw.labels, contract if contract.labels else replace(contract, labels=raw.labels))
         _refuse({cause: [str(path)] for cause in wrong.values()}, path)
         targets = known[targets.astype(np.int64)]
     return Measured(targets, predictor.predict(raw.samples))
@@ -323,7 +360,7 @@ def _measure_series(predictor: Predictor, path: Path, config: DataConfig, on_eve
         raise DataError(f"{path} has channels {', '.join(columns)}; the model takes {', '.join(contract.columns)}")
     if contract.columns:
         samples = samples[..., [columns.index(name) for name in contract.columns]]
-    targets, wrong = _classes(texts, contract.labels)
+    targets, wrong = _classes(texts, contract)
     _refuse(_places(wrong, names), path)
     return Measured(targets, predictor.predict(samples))
 

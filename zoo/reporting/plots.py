@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.metrics import confusion_matrix, decide
 from zoo.reporting.summary import label
 from zoo.runs import atomic_path
 
@@ -51,6 +52,7 @@ def draw_plots(
     labels: Sequence[str] = (),
     targets: np.ndarray | None = None,
     outputs: np.ndarray | None = None,
+    threshold: float | None = None,
 ) -> dict[str, str]:
     """Draws what there is data for.
 
@@ -63,9 +65,10 @@ def draw_plots(
         labels: Class or target names.
         targets: (n,) classes, or (n, targets) in target units, of the test split.
         outputs: (n, ...) probabilities or target units.
+        threshold: Of the score of anomalies.
 
     Returns:
-        Plot name ("loss", "metric", "confusion", "predictions", "residuals") to an `<svg>` element.
+        Plot name ("loss", "metric", "confusion", "scores", "predictions", "residuals") to an `<svg>` element.
     """
     import matplotlib as mpl
 
@@ -76,8 +79,13 @@ def draw_plots(
             if metric and f"val_{metric}" in history:
                 drawn["metric"] = save_plot(_curve(history, metric, label(metric), best_epoch), folder, "metric")
         if targets is not None and outputs is not None:
-            if task in ("binary", "multiclass"):
-                drawn["confusion"] = save_plot(_confusion(task, labels, targets, outputs), folder, "confusion")
+            if task == "anomaly" and threshold is not None:
+                drawn["scores"] = save_plot(_scores(labels, targets, outputs, threshold), folder, "scores")
+            if task in ("binary", "multiclass") or (task == "anomaly" and threshold is not None):
+                counts = confusion_matrix(
+                    targets.reshape(-1), decide(task, outputs, threshold), max(outputs.shape[-1], 2)
+                )
+                drawn["confusion"] = save_plot(_confusion(labels, counts), folder, "confusion")
             elif task == "regression":
                 truth, answers = _finite_rows(targets, outputs)
                 if len(truth) == 0:
@@ -117,12 +125,27 @@ def _curve(history: Mapping[str, np.ndarray], name: str, title: str, best_epoch:
     return figure
 
 
-def _confusion(task: str, labels: Sequence[str], targets: np.ndarray, outputs: np.ndarray) -> Any:
-    """Counts by true class (rows) and answer (columns); the deeper, the larger its share of the row."""
-    from zoo.metrics import confusion_matrix, decide
+def _scores(labels: Sequence[str], targets: np.ndarray, outputs: np.ndarray, threshold: float) -> Any:
+    """How many samples of either kind have which score, and the threshold; scores on a logarithmic axis."""
+    figure = new_figure(5.4, 3.2)
+    axis = figure.subplots()
+    scores = np.maximum(np.where(np.isfinite(outputs[:, 0]), outputs[:, 0], np.nan), 1e-9)
+    low, high = np.nanmin([np.nanmin(scores), threshold]), np.nanmax([np.nanmax(scores), threshold])
+    edges = np.geomspace(max(low, 1e-9), max(high, 2e-9), 40)
+    for kind, colour in ((0, BLUE), (1, ORANGE)):
+        chosen = scores[targets.reshape(-1) == kind]
+        if len(chosen):
+            axis.hist(chosen, bins=edges, color=colour, alpha=0.6, label=labels[kind])
+    axis.axvline(threshold, color=GREY, linewidth=1, linestyle="--", label=f"threshold {threshold:.3g}")
+    axis.set_xscale("log")
+    axis.set(xlabel="score", ylabel="samples")
+    axis.legend()
+    return figure
 
-    classes = max(outputs.shape[-1], 2)
-    counts = confusion_matrix(targets.reshape(-1), decide(task, outputs), classes)
+
+def _confusion(labels: Sequence[str], counts: np.ndarray) -> Any:
+    """Counts by true class (rows) and answer (columns); the deeper, the larger its share of the row."""
+    classes = len(counts)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = min(2.6 + 0.42 * classes, 9.0)
     figure = new_figure(size + 0.6, size)

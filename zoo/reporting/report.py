@@ -42,6 +42,7 @@ def write_report(run: Run) -> Path:
         labels=content.labels,
         targets=content.predictions.get("test_targets"),
         outputs=content.predictions.get("test_outputs"),
+        threshold=content.output.get("threshold"),
     )
     sections = [
         *_top(content),
@@ -136,14 +137,15 @@ def _answers(content: Content, plots: Mapping[str, str]) -> list[str]:
         return [page.paragraph("There are no predictions yet: the run did not come to its end.", "soft")]
     return [
         _row(plots, "confusion", width=f"{min(18 + 2 * len(content.labels), 48)}rem"),
-        _row(plots, "predictions", "residuals"),
+        _row(plots, "scores", "predictions", "residuals"),
         _class_table(content) if content.task != "regression" else "",
     ]
 
 
 def _class_table(content: Content) -> str:
     """Precision, recall and F1 of each class or label."""
-    counts = class_counts(content.task, content.predictions["test_targets"], content.predictions["test_outputs"])
+    targets, outputs = (content.predictions[f"test_{what}"] for what in ("targets", "outputs"))
+    counts = class_counts(content.task, targets, outputs, content.output.get("threshold"))
     rows = []
     for index, (hits, answered, true) in enumerate(counts[:MAX_CLASS_ROWS]):
         name = content.labels[index] if index < len(content.labels) else str(index)
@@ -154,9 +156,11 @@ def _class_table(content: Content) -> str:
     return page.table(["class", "samples", "precision", "recall", "F1"], rows) + more
 
 
-def class_counts(task: str, targets: np.ndarray, outputs: np.ndarray) -> list[tuple[int, int, int]]:
+def class_counts(
+    task: str, targets: np.ndarray, outputs: np.ndarray, threshold: float | None = None
+) -> list[tuple[int, int, int]]:
     """Right answers, all answers and true samples of each class or label."""
-    decided = decide(task, outputs)
+    decided = decide(task, outputs, threshold)
     if task == "multilabel":
         hits = np.sum((decided == 1) & (targets == 1), axis=0)
         answered, true = decided.sum(axis=0), targets.sum(axis=0)

@@ -22,6 +22,9 @@ _PEOPLE: Mapping[str, str] = {
     "linear": "the linear model",
     "gradient_boosting": "gradient boosting",
     "seasonal_naive": "the seasonal-naive forecast",
+    "distance": "the distance to the mean",
+    "pca": "PCA",
+    "isolation_forest": "the isolation forest",
 }
 SEASONAL = "seasonal_naive"
 """The baseline that stands beside forecasts alone."""
@@ -49,6 +52,12 @@ def verdict(manifest: Manifest) -> str:
     """
     metric = primary_metric(manifest)
     network = number(manifest.metrics["test"].get(metric)) if metric else math.nan
+    if manifest.threshold is not None and not math.isfinite(network):
+        alarms = 1 - number((manifest.metrics.get("test") or {}).get("accuracy"))
+        return (
+            f"No verdict: there is no anomaly to test on; {show('accuracy', alarms)} of the normal samples of the test "
+            "split are false alarms."
+        )
     if metric is None or not math.isfinite(network):
         return f"No verdict: the run is {manifest.status} and has no finite test figure."
     where = f"On a stand-in, not on {manifest.data.get('name')}: " if manifest.data.get("stand_in") else ""
@@ -68,6 +77,8 @@ def primary_metric(manifest: Manifest) -> str | None:
     test = manifest.metrics.get("test") or {}
     if SEASONAL in manifest.baselines:
         return "mae"
+    if manifest.threshold is not None:
+        return PRIMARY["anomaly"]
     if "r2" in test:
         return PRIMARY["regression"]
     if "auc" in test and not manifest.data.get("class_counts"):

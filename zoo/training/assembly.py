@@ -14,7 +14,7 @@ from zoo.builders import Builder, get_builder
 from zoo.config import KEEP_LAST, RunConfig, TrainingConfig
 from zoo.data.dataset import Dataset
 from zoo.errors import UsageError
-from zoo.metrics import PRIMARY
+from zoo.metrics import DECIDING
 from zoo.settings import cpu_count
 from zoo.training.augmentation import Augmentation, read_augment
 from zoo.training.events import Listener
@@ -92,7 +92,7 @@ def assemble(
     weights = _weights(training, data.dataset)
     loop = EpochEnd(
         training,
-        PRIMARY[task] if training.monitor in ("auto", KEEP_LAST) else training.monitor,
+        DECIDING[task] if training.monitor in ("auto", KEEP_LAST) else training.monitor,
         train=data.train_sample(training.seed, loss),
         validation=data.validation(loss),
         order=order,

@@ -53,8 +53,9 @@ def read_augment(
     moved = [name for name in names if name not in ("jitter", MIXUP)] if forecast else []
     if moved:
         raise UsageError(f"augment = {moved[0]} would part a history from the steps after it; a forecast takes jitter")
-    if MIXUP in names and task == "regression":
-        raise UsageError("augment = mixup mixes classes, not the numbers of a regression; leave it out")
+    if MIXUP in names and task in ("regression", "anomaly"):
+        what = "not the numbers of a regression" if task == "regression" else "and here all samples are normal"
+        raise UsageError(f"augment = mixup mixes classes, {what}; leave it out")
     return tuple(names)
 
 

@@ -1,6 +1,8 @@
 """What stands beside every result: the majority class or the mean, a linear model, and on tables gradient boosting.
 
 Beside a forecast stand those that need no training, and the linear model is one on lags.
+Beside the score of anomalies: the distance to the mean, what principal components leave over, and an isolation forest
+(Liu, Ting and Zhou, "Isolation forest", ICDM 2008).
 
 scikit-learn's own models. A fit on a large set is cut to a bounded number of values; how many samples it saw is part
 of the result.
@@ -24,6 +26,8 @@ BOOSTED_VALUES = 5_000_000
 """Samples times columns times outputs that gradient boosting is fitted on at most: some seconds."""
 
 ITERATIONS = 100
+VARIANCE = 0.9
+"""Share of the variance that principal components keep, beside the score of anomalies."""
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
@@ -42,21 +46,17 @@ def baselines(dataset: Dataset, *, seed: int) -> dict[str, dict[str, float]]:
     outputs = dataset.output.shape[-1]
     chosen = _subset(len(dataset.train), columns, seed, MAX_VALUES)
     targets, truth = dataset.train.targets, dataset.test.targets
-    trivial = "mean" if task == "regression" else "majority"
-    linear = "linear" if task == "regression" else "logistic"
     with threadpool_limits(1):  # more BLAS threads are slower at these shapes, and would take cores from training
         rows = _rows(dataset, dataset.train.take(chosen))
-        predict = _on_lags(dataset, rows, chosen) if dataset.forecast else None
-        fitted = {linear: (predict or _linear(task, rows, targets[chosen], classes=outputs), len(chosen))}
-        if dataset.input.kind == "table":
-            seen = _subset(len(chosen), columns * outputs, seed, BOOSTED_VALUES)
-            boosted = _boosting(task, rows[seen], targets[chosen][seen], classes=outputs, seed=seed)
-            fitted["gradient_boosting"] = (boosted, len(seen))
+        fitted = _fit(dataset, rows, chosen, outputs, seed)
         answers: dict[str, list[np.ndarray]] = {name: [] for name in fitted}
         for part in _parts(dataset, dataset.test, columns):
             for name, (predict, _) in fitted.items():
                 answers[name].append(predict(part))
-    results = {trivial: (_trivial(task, targets, len(truth), outputs), len(targets))}
+    results = {}
+    if task != "anomaly":
+        trivial = "mean" if task == "regression" else "majority"
+        results[trivial] = (_trivial(task, targets, len(truth), outputs), len(targets))
     results |= {name: (values, len(targets)) for name, values in _references(dataset).items()}
     results |= {name: (np.concatenate(answers[name]), count) for name, (_, count) in fitted.items()}
     return {
@@ -74,6 +74,43 @@ def _on_lags(dataset: Dataset, rows: np.ndarray, chosen: np.ndarray) -> Predict:
     targets = dataset.model_targets(dataset.train.take(chosen))
     predict = _linear(dataset.output.task, rows, targets, classes=targets.shape[1])
     return lambda test: preprocessing.invert_target(predict(test), dataset.target_transform)
+
+
+def _fit(
+    dataset: Dataset, rows: np.ndarray, chosen: np.ndarray, outputs: int, seed: int
+) -> dict[str, tuple[Predict, int]]:
+    """Baseline name to what answers for rows, and how many samples it was fitted on."""
+    task, columns, targets = dataset.output.task, rows.shape[1], dataset.train.targets[chosen]
+    if task == "anomaly":
+        return {name: (predict, len(rows)) for name, predict in _detectors(rows, seed).items()}
+    linear = "linear" if task == "regression" else "logistic"
+    predict = _on_lags(dataset, rows, chosen) if dataset.forecast else None
+    fitted = {linear: (predict or _linear(task, rows, targets, classes=outputs), len(rows))}
+    if dataset.input.kind == "table":
+        seen = _subset(len(rows), columns * outputs, seed, BOOSTED_VALUES)
+        boosted = _boosting(task, rows[seen], targets[seen], classes=outputs, seed=seed)
+        fitted["gradient_boosting"] = (boosted, len(seen))
+    return fitted
+
+
+def _detectors(rows: np.ndarray, seed: int) -> dict[str, Predict]:
+    """Scores of anomalies, (n, 1), that fits on normal rows give."""
+    from sklearn.decomposition import PCA
+    from sklearn.ensemble import IsolationForest
+
+    mean, spread = rows.mean(axis=0), rows.var(axis=0) + 1e-3
+    components = PCA(n_components=VARIANCE, svd_solver="full").fit(rows)
+    forest = IsolationForest(random_state=seed).fit(rows)
+
+    def left_over(test: np.ndarray) -> np.ndarray:
+        rebuilt = components.inverse_transform(components.transform(test))
+        return np.asarray(np.mean((test - rebuilt) ** 2, axis=1, keepdims=True))
+
+    return {
+        "distance": lambda test: np.asarray(np.mean((test - mean) ** 2 / spread, axis=1, keepdims=True)),
+        "pca": left_over,
+        "isolation_forest": lambda test: -forest.score_samples(test)[:, None],
+    }
 
 
 def _rows(dataset: Dataset, split: Split) -> np.ndarray:

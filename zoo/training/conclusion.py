@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.data.dataset import Dataset
-from zoo.runs import PREDICTIONS, Run, write_npz
+from zoo.runs import PREDICTIONS, PREPROCESSING, Run, write_json, write_npz
 
 if TYPE_CHECKING:
     from zoo.training.measure import Measured
@@ -31,6 +31,8 @@ def conclude(
 ) -> None:
     """Measures, writes predictions and report, and says in the manifest that the run is finished.
 
+    A threshold of anomalies is chosen here, of the weights that count, and the contract is written again with it.
+
     Args:
         run: Whose folder holds all but that.
         dataset: What it was trained on.
@@ -46,8 +48,13 @@ def conclude(
     from zoo.training.measure import inference
 
     forward = inference(best)
-    at_best = {name: split.measure(forward) for name, split in splits.items()}
-    at_last = {name: split.measure(last)[0] for name, split in splits.items()} if last is not None else None
+    threshold = splits["validation"].threshold(forward)
+    at_best = {name: split.measure(forward, threshold) for name, split in splits.items()}
+    at_last = None
+    if last is not None:
+        own = splits["validation"].threshold(last)
+        at_last = {name: split.measure(last, own)[0] for name, split in splits.items()}
+    write_json(run.path / PREPROCESSING, dataset.with_threshold(threshold).contract())
     arrays: dict[str, np.ndarray] = {}
     for name, split in (("validation", dataset.validation), ("test", dataset.test)):
         arrays |= {f"{name}_targets": split.targets, f"{name}_outputs": at_best[name][1]}
@@ -56,6 +63,7 @@ def conclude(
     run.update(
         metrics=metrics if at_last is None else {**metrics, "last": at_last},
         baselines=baselines(),
+        threshold=threshold,
         epochs=epochs,
         seconds=time.monotonic() - began,
     )

@@ -31,6 +31,7 @@ class Measured:
         self._split, self._loss = split, loss
         self._task = dataset.output.task
         self._transform = dataset.target_transform
+        self._false_alarms = dataset.alarm.get("false_alarms")
 
     def under(self, loss: Any) -> Measured:
         """The same split, its inputs shared, measured with another loss."""
@@ -38,12 +39,22 @@ class Measured:
         other._loss = loss
         return other
 
-    def measure(self, forward: Any) -> tuple[dict[str, float], np.ndarray]:
-        """Metrics with the data loss among them, and the outputs in target units, (n, outputs)."""
+    def threshold(self, forward: Any) -> float | None:
+        """The score above which an answer is an anomaly, where this split is normal; None for all other tasks."""
+        if self._false_alarms is None:
+            return None
+        return metrics.choose_threshold(run_batches(forward, self._inputs), self._false_alarms)
+
+    def measure(self, forward: Any, threshold: float | None = None) -> tuple[dict[str, float], np.ndarray]:
+        """Metrics with the data loss among them, and the outputs in target units, (n, outputs).
+
+        The loss is that of normal samples, where anomalies are looked for: of what the training means to lower.
+        """
         outputs = run_batches(forward, self._inputs)
-        loss = float(self._loss(self._targets, outputs))
+        judged = slice(None) if self._false_alarms is None else self._split.targets == 0
+        loss = float(self._loss(self._targets[judged], outputs[judged]))
         answers = preprocessing.invert_target(outputs, self._transform)
-        return {"loss": loss, **metrics.evaluate(self._task, self._split.targets, answers)}, answers
+        return {"loss": loss, **metrics.evaluate(self._task, self._split.targets, answers, threshold)}, answers
 
 
 def dense_targets(dataset: Dataset, split: Split) -> np.ndarray:

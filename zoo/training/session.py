@@ -80,6 +80,7 @@ class Session:
         return self.run
 
     def _submit_baselines(self, pool: ThreadPoolExecutor) -> Future[dict[str, dict[str, float]]]:
+        import sklearn.decomposition
         import sklearn.ensemble
         import sklearn.linear_model  # noqa: F401  # here: two threads importing at once can meet half-made modules
 

@@ -16,7 +16,8 @@ from export.quantization import find_preset
 from export.targets import find_target
 from export.verification import verify
 from zoo import metrics, runs
-from zoo.config import MONITORS, RunConfig, configure
+from zoo.cards import a_task
+from zoo.config import RunConfig, configure
 from zoo.data.dataset import Dataset
 from zoo.deployment import Deployment, ExportWish, read_deployment
 from zoo.errors import (
@@ -117,13 +118,12 @@ def _check_wish(path: Path, wish: ExportWish) -> None:
 
 def _carry_out(work: _Work, began: float) -> Outcome:
     dataset = load_data(work.config, work.listener)
-    allowed = (*MONITORS[dataset.output.task], "max_bytes")
+    allowed = (*metrics.MEASURED[dataset.output.task], "max_bytes")
     for requirement in work.deployment.requirements:
         if requirement.key not in allowed:
-            fitting = ", ".join(key for key in allowed if key != "loss")
             raise UsageError(
-                f"{work.path}: [require] {requirement.key} does not fit a {dataset.output.task} task; "
-                f"choose of {fitting}"
+                f"{work.path}: [require] {requirement.key} does not fit {a_task(dataset.output.task)}; "
+                f"choose of {', '.join(allowed)}"
             )
     trained, kept = _train(work, dataset, began)
     bundles = _export(work, trained, dataset)
@@ -189,10 +189,11 @@ def _export_one(work: _Work, trained: Run, dataset: Dataset, wish: ExportWish, c
         return BundleOutcome(name=wish.name, problem=str(error))
     work.listener(Message(f"verifying {wish.name}, measuring it on the test split"))
     verified = verify(bundle)
-    answers = answer_split(Predictor.open(bundle.path), dataset, dataset.test.samples)
+    predictor = Predictor.open(bundle.path)
+    answers = answer_split(predictor, dataset, dataset.test.samples)
     figures = {
         "verify": asdict(verified),
-        "metrics": metrics.evaluate(dataset.output.task, dataset.test.targets, answers),
+        "metrics": metrics.evaluate(dataset.output.task, dataset.test.targets, answers, predictor.contract.threshold),
     }
     if verified.ok:
         record_bundle(trained, wish, figures)

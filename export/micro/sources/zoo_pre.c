@@ -128,7 +128,7 @@ void zoo_window_copy(const zoo_window_t* window, zoo_input_t* input) {
   memcpy(input + old * ZOO_FEATURES, window->values, sizeof(zoo_input_t) * window->next * ZOO_FEATURES);
 }
 
-/* The first of the largest, the second of two from one half on; -1 where the task has no label. */
+/* The first of the largest, the second of two from one half on, or of a score above the threshold; -1 where the task has no label. */
 static int find_label(const float* values) {
 #if ZOO_TASK == ZOO_MULTICLASS
   int at;
@@ -139,6 +139,8 @@ static int find_label(const float* values) {
   return best;
 #elif ZOO_TASK == ZOO_BINARY
   return values[0] >= 0.5f ? 1 : 0;
+#elif ZOO_TASK == ZOO_ANOMALY
+  return (double)values[0] > ZOO_THRESHOLD ? 1 : 0;
 #else
   (void)values;
   return -1;

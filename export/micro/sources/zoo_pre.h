@@ -15,7 +15,7 @@ extern "C" {
 #endif
 
 typedef struct {
-  float values[ZOO_OUTPUTS]; /* probabilities, or values in target units */
+  float values[ZOO_OUTPUTS]; /* probabilities, values in target units, or the score of an anomaly */
   int label;                 /* index of the label (zoo_labels); -1 where the task has none */
 } zoo_output_t;
 

@@ -54,6 +54,16 @@ def test_one_half_is_the_second_of_two_labels(tmp_path: Path) -> None:
     assert found["label"].tolist() == [0] * 128 + [1] * 128
 
 
+def test_a_score_above_the_threshold_is_an_anomaly(tmp_path: Path) -> None:
+    edge: Edge = ("y", (1, 1), "int8", (0.02, -128))
+    raw = np.arange(-128, 128, dtype=np.int8)[:, None]
+    output = {"task": "anomaly", "labels": ["normal", "anomaly"], "threshold": float(np.float32(0.02) * 100)}
+    found = answered(tmp_path, edge, raw, **output)
+    wanted = answers(real(edge, raw), {"output": output})
+    assert [output["labels"][at] for at in found["label"]] == [entry["label"] for entry in wanted]
+    assert found["label"].sum() in (155, 156)
+
+
 @pytest.mark.parametrize("transform", [None, "log1p"])
 @pytest.mark.parametrize("dtype", ["int8", "int16", "float32"])
 def test_values_are_in_target_units(tmp_path: Path, transform: str | None, dtype: str) -> None:

@@ -62,3 +62,12 @@ def test_a_large_set_is_fitted_on_a_part_and_measured_in_parts(monkeypatch):
     assert whole["logistic"]["samples"] > 1000
     assert found["logistic"]["samples"] == 300
     assert whole["logistic"]["accuracy"] > found["logistic"]["accuracy"] > 0.85
+
+
+def test_anomalies_stand_beside_a_distance_components_and_a_forest():
+    dataset = data.load("breast-cancer", seed=0, task="anomaly", normal="benign")
+    found = baselines(dataset, seed=0)
+    assert set(found) == {"distance", "pca", "isolation_forest"}
+    for values in found.values():
+        assert 0.85 < values["auc"] < 1
+        assert values["samples"] == len(dataset.train)

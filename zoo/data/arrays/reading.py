@@ -11,6 +11,7 @@ import numpy as np
 
 from zoo import preprocessing
 from zoo.cards import Kind
+from zoo.data.anomalies import NORMAL
 from zoo.data.arrays.archive import open_archive
 from zoo.data.arrays.targets import Answers, understand
 from zoo.data.dataset import PARTS, Raw
@@ -137,11 +138,16 @@ def _parts(path: Path, arrays: Mapping[str, np.ndarray], config: DataConfig) -> 
         near = suggest(config.target, arrays)
         return [], [Finding("error", f"{path} has no array {config.target!r}{near}; it has {', '.join(arrays)}")]
     wanted = (config.target,) if config.target else TARGETS
+    ends = ("", *(suffix for suffixes in SUFFIXES.values() for suffix in suffixes))
+    plain = config.task == "anomaly" and not any(name + end in arrays for name in wanted for end in ends)
     parts = []
     for split, suffixes in {"all": ("",), **SUFFIXES}.items():
         for suffix in suffixes:
             x = next((name + suffix for name in SAMPLES if name + suffix in arrays), "")
             y = next((name + suffix for name in wanted if name + suffix in arrays and name + suffix != x), "")
+            if x and plain:
+                parts.append(Part(split, arrays[x], np.full(len(arrays[x]), NORMAL), x, NORMAL))
+                break
             if x and y:
                 parts.append(Part(split, arrays[x], arrays[y], x, y))
                 break
@@ -277,7 +283,7 @@ def _facts(kind: Kind, parts: Sequence[Part], answers: Answers) -> dict[str, Any
     if kind != "image" and parts[0].x.dtype.kind == "f":
         chunks = (part.x[at : at + CHUNK] for part in parts for at in range(0, len(part.x), CHUNK))
         facts["missing"] = sum(int(np.isnan(chunk).sum()) for chunk in chunks)
-    if answers.task in ("binary", "multiclass"):
+    if answers.task in ("binary", "multiclass", "anomaly"):
         named = [part.split for part in parts] if len(parts) > 1 else []
         counts = [np.bincount(targets, minlength=len(answers.labels)) for targets in answers.targets]
         facts["classes"] = [

@@ -121,7 +121,7 @@ def _classes(parts: Sequence[tuple[str, np.ndarray]], task: str, names: Sequence
                     "error", f"{name}: {_listed(rows)} of class {example}; expected one of {', '.join(labels[:12])}"
                 )
             )
-    findings += _absent(parts, known, labels)
+    findings += _absent(parts, known, labels) if task != "anomaly" else []
     if task == "binary" and len(labels) != 2:
         raise UsageError(
             f"{parts[0][0]} has {_counted(len(labels), 'class', 'classes')}, --task binary needs 2; leave it away"
@@ -132,6 +132,7 @@ def _classes(parts: Sequence[tuple[str, np.ndarray]], task: str, names: Sequence
         for _, values in parts
     )
     found: Task = "multiclass" if task == "multiclass" or len(labels) != 2 else "binary"
+    found = "anomaly" if task == "anomaly" else found
     return Answers(found, labels, targets, tuple(findings))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from zoo.data.anomalies import NORMAL
 from zoo.data.files.listing import SPLIT_NAMES, Entry, FileKind, Listing, counted, examples
 from zoo.data.findings import Finding
 from zoo.data.options import DataConfig
@@ -53,7 +54,7 @@ def scan(root: Path, config: DataConfig, kind: FileKind, *, part: int = -1) -> L
     """
     walked = walk(root, kind)
     split = part < 0 and _has_split_folders(walked)
-    label = label_of(config.label_from, "--label-from")
+    label = _normal_or(label_of(config.label_from, "--label-from"), walked, config, split=split)
     group = group_of(config.group_from) if config.group_from else None
     entries, unlabelled = [], []
     for name in walked.files:
@@ -160,6 +161,16 @@ def group_of(how: str) -> Callable[[str], str | None]:
     if how == "folder":
         return lambda name: str(PurePosixPath(name).parent)
     return label_of(how, "--group-from")
+
+
+def _normal_or(
+    label: Callable[[str], str | None], walked: Walked, config: DataConfig, *, split: bool
+) -> Callable[[str], str | None]:
+    """The same, but where anomalies are looked for a file is normal whose split, or all of the data, has no classes."""
+    plain = split or not any("/" in name for name in walked.files)
+    if config.task != "anomaly" or config.label_from not in ("", "folder") or not plain:
+        return label
+    return lambda name: label(name) or NORMAL
 
 
 def _has_split_folders(walked: Walked) -> bool:

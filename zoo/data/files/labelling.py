@@ -141,6 +141,10 @@ def _classes(listing: Listing, task: str, known: tuple[str, ...], *, later: bool
         for entry, text in zip(listing.entries, texts, strict=True)
         if text not in labels
     ]
+    index = {name: at for at, name in enumerate(labels)}
+    targets = np.array([index.get(text, 0) for text in texts], np.int64)
+    if task == "anomaly":  # only what is normal is split, and one class of it will do
+        return Labelled("anomaly", labels, targets, (*findings,))
     counts = Counter(texts)
     findings += _too_few(listing, labels, counts, later=later)
     if len(labels) < 2:
@@ -153,8 +157,6 @@ def _classes(listing: Listing, task: str, known: tuple[str, ...], *, later: bool
     if task == "binary" and len(labels) != 2:
         have = counted(len(labels), "class", "classes")
         raise UsageError(f"{listing.root} has {have}, --task binary needs 2; leave it away")
-    index = {name: at for at, name in enumerate(labels)}
-    targets = np.array([index.get(text, 0) for text in texts], np.int64)
     return Labelled(
         "multiclass" if task == "multiclass" or len(labels) != 2 else "binary", labels, targets, (*findings,)
     )

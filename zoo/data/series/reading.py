@@ -60,7 +60,7 @@ def read_series(request: Request) -> Reading:
     if config.horizon:
         return read_forecast(request)
     refuse_options(config, FOREIGN, "series")
-    if config.task not in ("auto", "binary", "multiclass"):
+    if config.task not in ("auto", "binary", "multiclass", "anomaly"):
         raise UsageError(f"--task {config.task} is not known for series of recordings; they have a class each")
     found = find(request.path, config, request.on_event)
     if not found.recordings:

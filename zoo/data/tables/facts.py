@@ -38,7 +38,7 @@ def describe(
         facts["usable_rows"] = len(table)
     if test is not None:
         facts["test_rows"] = len(test)
-    if target is not None:
+    if target is not None and target.columns:
         facts["target"] = _target(target, table)
     facts["columns"] = [_column(column, roles) for column in columns]
     return facts

@@ -60,6 +60,8 @@ def read_table(request: Request) -> Reading:
     if roles.targets and count:
         target, found = tell_target(roles.targets, config, request.schema.labels)
         findings += [Finding(one.severity, f"{path}: {one.message}") for one in found]
+    elif not config.target and count and config.task == "anomaly":
+        target = Target(columns=(), task="anomaly", labels=())
     elif not config.target and count:
         findings.append(no_target(columns, path))
     if target is not None and not head.doubled.intersection(column.name for column in target.columns):
@@ -196,7 +198,7 @@ def _judge(table: Table, plan: Plan, path: Path, config: DataConfig) -> list[Fin
     if config.target_transform == "log1p":
         findings += _check_log(plan.target.task, table, path)
     kept = split_names(config.keep)
-    for leak in find_leaks(plan.features, table.features, targets, plan.target.task, names):
+    for leak in () if not names else find_leaks(plan.features, table.features, targets, plan.target.task, names):
         if leak.column in kept:
             continue
         drop = names_option("--drop", [*split_names(config.drop), leak.column])

@@ -36,6 +36,7 @@ class Target:
     """What is predicted.
 
     Attributes:
+        columns: Of the answers; none where every row is normal and nothing says so.
         labels: Class names, or the columns' names where there are no classes.
         values: Cells of each class, for a classification; of the labels 0 and 1 for a multi-label task.
         numeric: Whether classes are told apart as numbers: 1 and 1.0 are the same.
@@ -58,6 +59,8 @@ class Target:
 
     def decode(self, raw: np.ndarray) -> np.ndarray:
         """(n, columns) raw numbers as targets: class indices, labels of 0 and 1, or target units; -1 is no class."""
+        if not self.columns:
+            return np.zeros(len(raw), np.int64)
         if not self.values:
             return raw
         if self.numeric:
@@ -128,9 +131,9 @@ def _useless(column: Column, config: DataConfig) -> Finding | None:
         return Finding("error", f"{name} is empty in every row; nothing can be learnt from it")
     if column.type == "date":
         return Finding("error", f"{name} is a date; make a number of it, such as days from a day of yours")
-    if column.distinct == 1 and not sketch.overflow:
+    if column.distinct == 1 and not sketch.overflow and config.task != "anomaly":
         return Finding("error", f"{name} has one value, {_only(column)}, in every row; nothing can be learnt from it")
-    if sketch.overflow and (column.type == "category" or config.task in ("binary", "multiclass")):
+    if sketch.overflow and (column.type == "category" or config.task in ("binary", "multiclass", "anomaly")):
         return Finding(
             "error",
             f"{name} has more than {sketch.limit:,} different values; give a column of classes or of numbers"
@@ -195,7 +198,7 @@ def _classes(column: Column, task: Task, labels: Sequence[str], *, told: bool) -
         if count == 0
     ]
     few = [f"{label!r} ({count})" for label, count in counts.items() if 0 < count < LEAST_SAMPLES]
-    if few:
+    if few and task != "anomaly":
         listed = ", ".join(few[:8]) + (f" and {len(few) - 8} more" if len(few) > 8 else "")
         text = f"{'class' if len(few) == 1 else 'classes'} {listed} with fewer than {LEAST_SAMPLES} rows"
         text = f"the target {column.name!r} has {text}, which cannot stand in every split; add rows or leave them out"
