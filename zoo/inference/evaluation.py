@@ -17,6 +17,7 @@ from zoo.data.options import DataConfig, data_config
 from zoo.data.references import resolve_reference
 from zoo.data.schema import read_schema
 from zoo.errors import DataError, UsageError
+from zoo.hyperparameters import join_names
 from zoo.inference.artifacts import Artifact, find_artifact
 from zoo.inference.contract import Contract
 from zoo.inference.labelled import measure_files, translate
@@ -150,7 +151,8 @@ def _on_split(
     """On a split of a data set, or of the artefact's own data; `asked` says that the user named them."""
     chosen = _seed(found, origin, name, split, seed)
     predictor = Predictor.open(found)
-    asked_for = {**_task(predictor.contract), **origin.options, **options}
+    fed = {} if origin.options else _forecast_options(predictor.contract, name)
+    asked_for = {**_task(predictor.contract), **fed, **origin.options, **options}
     dataset = load(name, seed=chosen, on_event=on_event, **asked_for)
     notes = list(predictor.notes)
     if origin.sha256 not in (None, dataset.identity.sha256):
@@ -189,6 +191,21 @@ def _task(contract: Contract) -> dict[str, object]:
     if contract.task != "anomaly":
         return {}
     return {"task": "anomaly", "normal": ",".join(contract.alarm.get("normal") or ())}
+
+
+def _forecast_options(contract: Contract, name: str) -> dict[str, Any]:
+    """How a series known by name is cut for a model whose run is not around to tell; nothing for any other model."""
+    if not contract.horizon or name not in DATASETS:
+        return {}
+    fed = {
+        "window": contract.shape[0],
+        "hop": contract.hop,
+        "horizon": contract.horizon,
+        "columns": join_names(list(contract.columns)),
+        "target": join_names(list(contract.target_columns)),
+        "target_transform": contract.target.get("transform", "standard"),
+    }
+    return {key: value for key, value in fed.items() if key in DATASETS.get(name).adjustable}
 
 
 def answer_split(predictor: Predictor, dataset: Dataset, samples: Samples) -> np.ndarray:

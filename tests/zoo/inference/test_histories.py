@@ -94,3 +94,11 @@ def test_a_file_without_times_is_taken_in_its_order(tmp_path):
     path = tmp_path / "s.csv"
     path.write_text("x,y\n" + "\n".join(f"{x},{y}" for x, y in VALUES.tolist()))
     np.testing.assert_array_equal(read(path)[1], [VALUES[-WINDOW:] * [2, 1] + [0, 1]])
+
+
+def test_a_known_series_is_cut_as_a_model_away_from_its_run_was_trained():
+    from zoo.inference.evaluation import _forecast_options
+
+    found = _forecast_options(contract_of(), "etth1")
+    assert (found["window"], found["horizon"], found["columns"], found["target"]) == (WINDOW, 2, "x,y", "x")
+    assert not _forecast_options(contract_of(), "iris.csv")
