@@ -13,9 +13,12 @@ import click
 
 from zoo.catalog import RECIPES
 from zoo.cli import cli
+from zoo.metrics import ERRORS
 from zoo.results import measured
 from zoo.runs import write_text
 
+PLAIN = {"r2": "R²", "auc": "AUC", "mean_iou": "IoU", "map50": "mAP"}
+"""Metrics that are no percentages, and how they are written."""
 README = Path(__file__).resolve().parent.parent / "README.md"
 
 
@@ -26,13 +29,16 @@ def recipes() -> str:
         "| best baseline | training |",
         "|---|---|---:|---:|---:|---:|---:|---:|---|---:|---:|",
     ]
-    rows += [_row(name, figures) for name, figures in sorted(measured().items()) if name in RECIPES]
-    return "\n".join(rows)
+    figures = measured()
+    rows += [_row(name, figures[name]) for name in RECIPES.names() if name in figures]
+    others = ", ".join(f"`{name}`" for name in RECIPES.names() if name not in figures)
+    return "\n".join([*rows, *(["", f"Not measured yet: {others}."] if others else [])])
 
 
 def _row(name: str, figures: Mapping[str, Any]) -> str:
     metric, exported = figures["metric"], figures["exports"]["int8"]
-    baseline = max(values[metric] for values in figures["baselines"].values())
+    best = min if metric in ERRORS else max
+    baseline = best(values[metric] for values in figures["baselines"].values())
     quantized = (
         ("refused", "") if "refused" in exported else (_figure(metric, exported["metrics"][metric]), _size(exported))
     )
@@ -55,8 +61,8 @@ def _seeds(metric: str, seeds: Mapping[str, float]) -> str:
     """Least and most over the seeds; empty where there is one."""
     if not seeds:
         return ""
-    low, high = (_figure(metric, value).removeprefix("R² ") for value in (min(seeds.values()), max(seeds.values())))
-    return f"{low.removesuffix(' %')} to {high}"
+    low, high = (_figure(metric, value) for value in (min(seeds.values()), max(seeds.values())))
+    return f"{low.removesuffix(' %')} to {high.split()[-1] if metric in (*PLAIN, 'mae') else high}"
 
 
 def _chosen(exported: Mapping[str, Any]) -> str:
@@ -64,7 +70,9 @@ def _chosen(exported: Mapping[str, Any]) -> str:
 
 
 def _figure(metric: str, value: float) -> str:
-    return f"R² {value:.3f}" if metric == "r2" else f"{100 * value:.2f} %"
+    if metric in PLAIN:
+        return f"{PLAIN[metric]} {value:.3f}"
+    return f"MAE {value:.4g}" if metric == "mae" else f"{100 * value:.2f} %"
 
 
 def _size(exported: Mapping[str, Any]) -> str:

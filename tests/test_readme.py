@@ -28,7 +28,7 @@ def test_the_generated_parts_are_current():
     assert done.returncode == 0, done.stderr
 
 
-def test_every_recipe_was_measured_on_the_real_data_with_todays_settings():
+def test_every_figure_was_measured_on_the_real_data_with_todays_settings():
     from zoo.catalog import RECIPES
     from zoo.results import measured
 
@@ -88,13 +88,14 @@ def test_a_recipe_whose_settings_changed_since_it_was_measured_is_known(measurin
     assert measuring.stale() == (["iris-mlp"] if is_stale else [])
 
 
-def test_a_recipe_without_figures_or_without_their_settings_is_stale(measuring, monkeypatch):
+def test_a_recipe_without_figures_is_missing_and_one_without_their_settings_is_stale(measuring, monkeypatch):
     from zoo.catalog import RECIPES
 
     results = {name: {"config_sha256": measuring.config_sha256(name)} for name in RECIPES}
     del results["iris-mlp"], results["wine-mlp"]["config_sha256"]
     monkeypatch.setattr(measuring, "measured", lambda: results)
-    assert measuring.stale() == ["iris-mlp", "wine-mlp"]
+    assert measuring.stale() == ["wine-mlp"]
+    assert measuring.missing() == ["iris-mlp"]
 
 
 def test_a_command_that_crashes_while_measuring_is_named_and_the_others_go_on(measuring, tmp_path, monkeypatch, capsys):
