@@ -15,6 +15,7 @@ from zoo.builders import outside
 from zoo.errors import DataError, ModelError
 from zoo.interpreters import one_line
 from zoo.runs import sha256
+from zoo.settings import quiet_tensorflow
 
 SHELF = "weights"
 ENDINGS = (".h5", ".hdf5", ".keras")
@@ -38,6 +39,7 @@ def fetch_weights(make: Callable[[str], Any], pinned: str, tell: outside.Tell) -
         ModelError: Keras has no such weights.
         DataError: It is not the file that is pinned here, or by Keras.
     """
+    quiet_tensorflow()
     try:
         with _asking():
             make("imagenet")
