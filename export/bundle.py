@@ -16,6 +16,7 @@ from zoo import (
     histories,
     inputs,
     interpreters,
+    masks,
     micro_runtime,
     preprocessing,
     rows,
@@ -34,6 +35,7 @@ PROGRAM = (
     histories,
     inputs,
     interpreters,
+    masks,
     micro_runtime,
     preprocessing,
     rows,
@@ -124,9 +126,19 @@ class Bundle:
         return f"Bundle({str(self.path)!r}, bytes={self.bytes})"
 
 
-def golden_indices(count: int) -> np.ndarray:
-    """Which of the compared samples are kept as golden: evenly spread, at most `GOLDEN_SAMPLES`."""
-    return np.unique(np.linspace(0, count - 1, min(count, GOLDEN_SAMPLES)).round().astype(int))
+GOLDEN_NUMBERS = 2**20
+"""Numbers of all golden answers together, where one alone does not have more: a class for every pixel has many."""
+
+
+def golden_indices(count: int, width: int = 1) -> np.ndarray:
+    """Which of the compared samples are kept as golden: evenly spread, at most `GOLDEN_SAMPLES`.
+
+    Args:
+        count: Of those compared.
+        width: Numbers of an answer.
+    """
+    most = max(min(count, GOLDEN_SAMPLES, GOLDEN_NUMBERS // max(width, 1)), 1)
+    return np.unique(np.linspace(0, count - 1, most).round().astype(int))
 
 
 Extra = Callable[[Path, Path, Mapping[str, Any], Mapping[str, np.ndarray]], None]

@@ -163,6 +163,8 @@ def _meaning(output: Mapping[str, Any]) -> str:
         return f"mean squared difference of input and reconstruction{above}"
     if output["task"] == "regression":
         return "(y - offset) / scale is the value in target units" if output.get("scale") else "value in target units"
+    if output["task"] == "segmentation":
+        return "probability of each label at every pixel, summing to 1"
     return "probability of each label" + (", summing to 1" if output["task"] == "multiclass" else "")
 
 

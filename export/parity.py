@@ -25,8 +25,8 @@ class Parity:
         split: Where the samples come from: "validation", "given", "calibration" (those that calibrate too),
             or "random" for a model without data.
         max_error: Largest absolute difference of the model's outputs, after dequantization.
-        agreement: Share of samples with the same answer; R2 between the two for numbers.
-        changed: Samples whose answer differs; None for regression, whose answers are numbers.
+        agreement: Share of samples, of a segmentation pixels, with the same answer; R2 between the two for numbers.
+        changed: Samples, or pixels, whose answer differs; None for regression, whose answers are numbers.
         threshold: Of a file's own scores of anomalies, see `own_threshold`; None for other tasks.
         metric: Name of the task's primary metric; None where there are no targets, as are the next three.
         metric_before: Of Keras.
@@ -55,11 +55,14 @@ def compare(
     Args:
         reference: Of Keras, (n, *shape) float32.
         outputs: Of the file, dequantised, same shape.
-        targets: (n,) classes, (n, labels), or (n, targets) in target units; None where unknown.
+        targets: (n,) classes, (n, labels), (n, targets) in target units, or (n, height, width) classes of pixels; None
+            where unknown.
         output: The contract's "output": task, scale and offset of standardised targets, threshold of anomalies.
         split: Name for the samples.
     """
     task, threshold = str(output["task"]), output.get("threshold")
+    if task == "segmentation":
+        return _compare_pixels(reference, outputs, targets, split)
     flat, other = (np.asarray(values, np.float32).reshape(len(values), -1) for values in (reference, outputs))
     own = None if threshold is None else own_threshold(flat, other, threshold)
     figures: dict[str, Any] = {}
@@ -128,10 +131,33 @@ def _figures(task: str, before: Mapping[str, float], after: Mapping[str, float])
     return {"metric": name, "metric_before": one, "metric_after": two, "drop": drop(name, one, two)}
 
 
+def _compare_pixels(reference: np.ndarray, outputs: np.ndarray, targets: np.ndarray | None, split: str) -> Parity:
+    """As `compare`, of pixels: (n, height, width, classes) both; agreement and what changed are counted by pixel."""
+    before, after = metrics.decide("segmentation", reference), metrics.decide("segmentation", outputs)
+    figures: dict[str, Any] = {}
+    if targets is not None:
+        name = metrics.PRIMARY["segmentation"]
+        one, two = (metrics.evaluate("segmentation", targets, found)[name] for found in (before, after))
+        figures = {"metric": name, "metric_before": one, "metric_after": two, "drop": drop(name, one, two)}
+    return Parity(
+        split=split,
+        samples=len(reference),
+        max_error=float(np.max(np.abs(reference - outputs))),
+        largest_output=float(np.max(np.abs(reference))),
+        agreement=float(np.mean(before == after)),
+        changed=int(np.sum(before != after)),
+        **figures,
+    )
+
+
 def is_chance(parity: Parity, targets: np.ndarray, task: str) -> bool:
     """Whether Keras itself does no better than the same answer to every sample; False where nobody can tell."""
     if parity.metric_before is None or task in ("multilabel", "anomaly"):
         return False
+    if task == "segmentation":
+        counts = np.bincount(targets[targets != metrics.VOID].reshape(-1))
+        # of one answer to every pixel: its share is the intersection over union of that class, the others have none
+        return not parity.metric_before > float(counts.max() / counts.sum() / np.count_nonzero(counts))
     constant = 0.0 if task == "regression" else float(np.max(np.unique(targets, return_counts=True)[1]) / len(targets))
     return not parity.metric_before > constant
 

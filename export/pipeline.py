@@ -135,7 +135,8 @@ class Export:
             self._tell(
                 "WARNING: it is compared on the samples that calibrate it, which flatters it; give others as evaluate"
             )
-        if compared.count < FEW:
+        pixels = any(self._source.answer(name)["task"] == "segmentation" for name in attempt.comparisons)
+        if compared.count < FEW and not pixels:
             self._tell(
                 f"WARNING: {compared.count} samples can show little: one changed answer passes, as it may be chance; "
                 "compare on more"
@@ -153,7 +154,8 @@ class Export:
 
         Of a model with several inputs or outputs with their name added.
         """
-        kept = bundles.golden_indices(compared.count)
+        width = max(int(np.prod(array.shape[1:])) for array in attempt.outputs.values())
+        kept = bundles.golden_indices(compared.count, width)
         whole = {"samples": raw, "keras": compared.reference, "outputs": attempt.outputs}
         parts = {kind: {name: array[kept] for name, array in arrays.items()} for kind, arrays in whole.items()}
         if attempt.builtin is not None:

@@ -116,6 +116,10 @@ def fit_targets(targets: np.ndarray, output: Tensor, answer: Mapping[str, Any]) 
         DataError: Not of the output's width, or classes that it does not have.
     """
     task, width = answer["task"], int(np.prod(output.shape, dtype=np.int64))
+    if task == "segmentation":
+        if targets.shape[1:] != output.shape[:2]:
+            raise DataError(f"masks have shape {targets.shape[1:]}; output {output.name!r} answers {output.shape}")
+        return targets
     flat = targets.reshape(len(targets), -1)
     if task == "multiclass" and flat.shape[1] == width > 1:
         flat = flat.argmax(axis=1)[:, None]

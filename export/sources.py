@@ -255,7 +255,7 @@ def from_data(path: Path, data: str, options: Mapping[str, Any], tell: Callable[
         folder=path.parent / runs.EXPORT / path.stem,
         calibration={entry.name: np.asarray(one.samples)},
         samples={entry.name: np.asarray(held_out.samples)},
-        targets={answer.name: held_out.targets},
+        targets={answer.name: np.asarray(held_out.targets)},
         origin={"model": path.name, "data": _data_origin(asdict(dataset.identity))},
     )
 
@@ -275,7 +275,7 @@ def _fed(path: Path, data: str, dataset: Any) -> str:
 def _check_probabilities(path: Path, model: Any, task: str) -> None:
     """Raises ModelError for a classifier that answers with logits: they would be taken for probabilities."""
     if task not in ("regression", "anomaly") and answer_activation(model) == "linear":
-        wanted = "softmax" if task == "multiclass" else "sigmoid"
+        wanted = "softmax" if task in ("multiclass", "segmentation") else "sigmoid"
         raise ModelError(
             f"{path} answers with logits, a {task} model must answer with probabilities; add the last activation: "
             f"keras.Sequential([model, keras.layers.Activation({wanted!r})]), and save that"

@@ -196,7 +196,8 @@ def _builtin_answers(loaded: Any, inputs: Mapping[str, np.ndarray]) -> dict[str,
 
     from export.bundle import golden_indices
 
-    kept = golden_indices(len(next(iter(inputs.values()))))
+    width = max(int(np.prod(port.shape)) for port in loaded.outputs.values())
+    kept = golden_indices(len(next(iter(inputs.values()))), width)
     plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     loaded._interpreter = Interpreter(str(loaded.path), experimental_op_resolver_type=plain)
     loaded._interpreter.allocate_tensors()

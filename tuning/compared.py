@@ -174,7 +174,10 @@ def _settings(folder: Path) -> tuple[dict[str, Any], Mapping[str, Any]]:
 
 def _primary(measured: Mapping[str, Any]) -> str:
     """The metric that decides, told from what was measured on the validation split."""
-    return next((name for name in (PRIMARY["regression"], *PRIMARY.values()) if name in measured), "loss")
+    return next(
+        (name for name in (PRIMARY["regression"], PRIMARY["segmentation"], *PRIMARY.values()) if name in measured),
+        "loss",
+    )
 
 
 def plain_metric(name: str) -> str:

@@ -21,6 +21,7 @@ METRICS: Mapping[str, tuple[str, ...]] = {
     "multiclass": ("accuracy",),
     "regression": ("mae",),
     "anomaly": (),
+    "segmentation": ("accuracy",),
 }
 """Task to the Keras metrics that its model is compiled with."""
 

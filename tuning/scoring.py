@@ -81,11 +81,22 @@ class Scoring:
         from zoo.training.measure import dense_targets
         from zoo.training.optimizers import loss_function
 
+        if self._dataset.output.task == "segmentation":
+            return self._of_pixels(outputs)
         outputs = outputs.reshape(len(outputs), -1).astype(np.float32)
         loss = loss_function(self._config.training.loss)(dense_targets(self._dataset, self._samples), outputs)
         answers = preprocessing.invert_target(outputs, self._dataset.target_transform)
         found = metrics.evaluate(self._dataset.output.task, self._samples.targets, answers)
         return {"loss": float(loss), **found}
+
+    def _of_pixels(self, outputs: np.ndarray) -> dict[str, float]:
+        from zoo.training.optimizers import loss_function
+
+        targets = np.asarray(self._samples.targets)
+        wanted = targets != metrics.VOID
+        dense = np.eye(outputs.shape[-1], dtype=np.float32)[targets[wanted]]
+        loss = loss_function(self._config.training.loss)(dense, outputs[wanted].astype(np.float32))
+        return {"loss": float(loss), **metrics.evaluate("segmentation", targets, outputs)}
 
     @cached_property
     def _samples(self) -> Split:

@@ -19,11 +19,15 @@ else:
     from interpreters import ModelError  # type: ignore[import-not-found,no-redef]
 
 
+BY_LABEL = {"regression": "values", "multilabel": "probabilities", "segmentation": "shares"}
+"""Tasks whose answer is a number for each label or target, and what these are."""
+
+
 def answers(outputs: np.ndarray, contract: Mapping[str, Any], top: int = 1) -> list[dict[str, Any]]:
-    """Answers for people: label and probability (the `top` best), every label's probability, values, or a score.
+    """Answers for people: label and probability (the `top` best), each label's probability, values, shares, or a score.
 
     Args:
-        outputs: Of the model, (n, outputs) float32.
+        outputs: Of the model, (n, outputs) float32; of a segmentation the classes' shares of the pixels, (n, classes).
         contract: With "output": task, labels, the scale of regression targets and the threshold of anomalies.
         top: Labels per sample of a multi-class model.
 
@@ -36,8 +40,8 @@ def answers(outputs: np.ndarray, contract: Mapping[str, Any], top: int = 1) -> l
     if output["task"] == "anomaly":
         found = zip(_told_apart(flat, output), flat[:, 0].astype(float).tolist())
         return _silent([{"label": label, "score": score} for label, score in found], flat)
-    if output["task"] in ("regression", "multilabel"):
-        key = "values" if output["task"] == "regression" else "probabilities"
+    if output["task"] in BY_LABEL:
+        key = BY_LABEL[output["task"]]
         return _silent([{key: dict(zip(labels, row))} for row in flat.astype(float).tolist()], flat)
     order, probabilities = _ranked(flat, output["task"], top)
     result = []
@@ -63,7 +67,7 @@ def answer_columns(outputs: np.ndarray, contract: Mapping[str, Any], top: int = 
     if output["task"] == "anomaly":
         told = [label if there else "" for label, there in zip(_told_apart(flat, output), known)]
         return {"label": told, "score": _text(flat[:, 0], "%.7g", known)}
-    if output["task"] in ("regression", "multilabel"):
+    if output["task"] in BY_LABEL:
         pattern = "%.7g" if output["task"] == "regression" else "%.6f"
         return {label: _text(flat[:, at], pattern, known) for at, label in enumerate(labels)}
     order, probabilities = _ranked(flat, output["task"], top)

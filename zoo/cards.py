@@ -9,11 +9,12 @@ from typing import Any, Literal, get_args
 from zoo.errors import UsageError
 from zoo.hyperparameters import Hyperparameter
 
-Task = Literal["binary", "multiclass", "multilabel", "regression", "anomaly"]
+Task = Literal["binary", "multiclass", "multilabel", "regression", "anomaly", "segmentation"]
 Kind = Literal["image", "table", "series", "audio", "text"]
 TASKS: tuple[Task, ...] = get_args(Task)
 USUAL_TASKS: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
 """Those of a network with one last layer for the answers."""
+SOFTMAX: tuple[Task, ...] = ("multiclass", "segmentation")
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -51,8 +52,10 @@ class OutputSpec:
 
     Attributes:
         task: "binary" is one sigmoid, "multiclass" a softmax, "multilabel" a sigmoid each, "regression" linear,
-            "anomaly" a score that is the higher the less a sample is like the normal ones.
-        shape: Without the batch axis: (1,) for binary and anomaly, (classes,), (labels,) or (targets,).
+            "anomaly" a score that is the higher the less a sample is like the normal ones,
+            "segmentation" a softmax for every pixel.
+        shape: Without the batch axis: (1,) for binary and anomaly, (classes,), (labels,), (targets,) or (height, width,
+            classes).
         labels: Class names (two for binary and anomaly), label names, or target names.
         channels: Of a forecast, the positions of what is forecast among the input's channels. The answers are then all
             steps ahead of the first of them, in their order, followed by those of the next; empty where nothing is
@@ -81,7 +84,8 @@ class OutputSpec:
     @property
     def activation(self) -> str:
         """The final activation that the task asks for."""
-        return {"multiclass": "softmax", "regression": "linear", "anomaly": "linear"}.get(self.task, "sigmoid")
+        linear = ("regression", "anomaly")
+        return "linear" if self.task in linear else "softmax" if self.task in SOFTMAX else "sigmoid"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import tomli_w
 
 from zoo.builders import Builder, get_builder
 from zoo.builders.builder import source_folder
-from zoo.cards import InputSpec, OutputSpec, Task, a_task
+from zoo.cards import TASKS, InputSpec, OutputSpec, Task, a_task
 from zoo.catalog import RECIPES
 from zoo.data.catalog import DATASETS
 from zoo.data.options import DATA, DataConfig
@@ -37,11 +37,11 @@ OPTIMIZER_RATES = {
 """Optimizer to the learning rate that "auto" stands for."""
 
 LOSSES: Mapping[str, tuple[Task, ...]] = {
-    "mse": ("regression", "binary", "multiclass", "multilabel", "anomaly"),
-    "mae": ("regression", "binary", "multiclass", "multilabel", "anomaly"),
-    "huber": ("regression", "binary", "multiclass", "multilabel", "anomaly"),
+    "mse": TASKS,
+    "mae": TASKS,
+    "huber": TASKS,
     "binary_crossentropy": ("binary", "multilabel"),
-    "categorical_crossentropy": ("multiclass",),
+    "categorical_crossentropy": ("multiclass", "segmentation"),
 }
 """Loss to the tasks it makes sense for."""
 
@@ -51,6 +51,7 @@ MONITORS: Mapping[Task, tuple[str, ...]] = {
     "multilabel": ("loss", "accuracy", "macro_f1", "auc"),
     "regression": ("loss", "mae", "rmse", "r2"),
     "anomaly": ("loss",),
+    "segmentation": ("loss", "mean_iou", "accuracy", "pixel_error", "macro_f1"),
 }
 """Task to the validation metrics that can decide which weights are kept."""
 
@@ -63,6 +64,7 @@ DEFAULT_LOSS: Mapping[Task, str] = {
     "multiclass": "categorical_crossentropy",
     "regression": "mse",
     "anomaly": "mae",
+    "segmentation": "categorical_crossentropy",
 }
 """Task to its loss; that of an anomaly's score, which is a mean squared error, against 0 is its mean."""
 
@@ -133,8 +135,8 @@ class TrainingConfig:
     augment: str = knob_field(
         text(
             "augment",
-            "vary training samples, such as flip+shift; images: flip, crop, shift, colour, erase; series: jitter, "
-            "scale, shift, rotate; sounds: shift, noise, mask; all: mixup",
+            "vary training samples, such as flip+shift; images: flip, flip_vertical, rotate, crop, shift, colour, "
+            "erase; series: jitter, scale, shift, rotate; sounds: shift, noise, mask; all: mixup",
             "none",
         )
     )
@@ -156,7 +158,7 @@ class TrainingConfig:
             "auto",
             "validation metric that decides which weights are kept; auto is the task's usual one, ties by loss; "
             "last keeps the weights of the last epoch",
-            ("auto", KEEP_LAST, "loss", "accuracy", "macro_f1", "auc", "mae", "rmse", "r2"),
+            ("auto", KEEP_LAST, "loss", "accuracy", "macro_f1", "auc", "mae", "rmse", "r2", "mean_iou", "pixel_error"),
         )
     )
     seed: int = knob_field(integer("seed", 0, "makes weights, splits and order repeatable", low=0, high=2**31 - 1))
@@ -252,7 +254,7 @@ class RunConfig:
             raise UsageError(
                 f"monitor {training.monitor!r} does not fit {a_task(task)}; choose one of {', '.join(MONITORS[task])}"
             )
-        if training.class_weights != "none" and task not in ("binary", "multiclass"):
+        if training.class_weights != "none" and task not in ("binary", "multiclass", "segmentation"):
             raise UsageError(
                 f"class_weights = {training.class_weights!r} fits classes, not {a_task(task)}; leave it at none"
             )

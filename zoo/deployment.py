@@ -33,7 +33,7 @@ TUNE_KEYS = (
 EXPORT_KEYS = ("formats", "quantize", "max_drop")
 EXTRAS = ("streaming", "micro")
 """What may follow a format and its mode, in this order."""
-METRICS = ("accuracy", "macro_f1", "auc", "mae", "rmse", "r2")
+METRICS = ("accuracy", "macro_f1", "auc", "mae", "rmse", "r2", "mean_iou", "pixel_error")
 REQUIRE_KEYS = (*METRICS, "max_bytes")
 _UNITS = {"": 1, "k": 1024, "kb": 1024, "m": 1024**2, "mb": 1024**2}
 
@@ -168,7 +168,7 @@ def _requirement(path: Path, key: str, value: object) -> Requirement:
     if not math.isfinite(limit):
         example = 'max_bytes = "64k"' if key == "max_bytes" else f"{key} = 0.95"
         raise UsageError(f"{path}: [require] {key} = {value!r} is not allowed; expected a number, such as {example}")
-    if key in ("accuracy", "macro_f1", "auc", "r2") and limit > 1:
+    if key in ("accuracy", "macro_f1", "auc", "r2", "mean_iou") and limit > 1:
         raise UsageError(f"{path}: [require] {key} = {value!r} can never be met; it is a fraction, such as 0.95")
     return Requirement(key=key, limit=limit)
 

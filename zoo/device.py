@@ -5,6 +5,7 @@ TFLite runtime (ai-edge-litert, or tflite-runtime with numpy 1), for image files
 
     python predict.py photo.png              label and probability
     python predict.py rows.csv --out answers.csv
+    python predict.py photo.png --masks folder   of a model that answers for every pixel
     python predict.py --stream sensor.csv    an answer for every sample, or every window, of a series
     python predict.py --self-test            does this machine answer as the one that made the bundle?
     python predict.py --bench
@@ -34,6 +35,7 @@ if __package__:
     from .inputs import Chunk, read_inputs
     from .inputs import read_image as read_image
     from .interpreters import RUNTIMES, DataError, GateError, ModelError, UsageError, ZooError
+    from .masks import MaskFolder, answer_pictures, is_segmentation
 else:
     sys.dont_write_bytecode = True  # a bundle holds what its SHA256SUMS list, no __pycache__
     import preprocessing  # type: ignore[import-not-found,no-redef]
@@ -50,6 +52,7 @@ else:
         UsageError,
         ZooError,
     )
+    from masks import MaskFolder, answer_pictures, is_segmentation  # type: ignore[import-not-found,no-redef]
 
 BAD_ROWS = ("fail", "skip", "null")
 NAMED = 20
@@ -63,14 +66,22 @@ class Job:
         model: Of the bundle.
         contract: The bundle's.
         on_bad_row: "fail" raises, "skip" leaves the row out, "null" keeps it with an answer of NaN.
+        masks: Where masks go; None where nobody wants them.
 
     Attributes:
         counts: Rows "answered", "skipped" and "null".
         named: What is wrong with the first bad rows.
     """
 
-    def __init__(self, model: runner.TFLiteModel, contract: Mapping[str, Any], on_bad_row: str = "fail") -> None:
+    def __init__(
+        self,
+        model: runner.TFLiteModel,
+        contract: Mapping[str, Any],
+        on_bad_row: str = "fail",
+        masks: MaskFolder | None = None,
+    ) -> None:
         self.contract = contract
+        self._masks = masks
         self._model, self._on_bad_row = model, on_bad_row
         self.counts = {"answered": 0, "skipped": 0, "null": 0}
         self.named: list[str] = []
@@ -100,7 +111,7 @@ class Job:
     def _answer(self, chunk: Chunk) -> tuple[np.ndarray, dict[int, str]]:
         """Outputs for all of a chunk, NaN for what has a problem; and the problems, those of the answers too."""
         good = [at for at in range(len(chunk.names)) if at not in chunk.problems]
-        found = self._model.predict(chunk.samples[good] if chunk.problems else chunk.samples)
+        found = self._ask(chunk, good)
         wrong = unanswered(found, self.contract, lambda: self._model.predict(np.zeros_like(chunk.samples[:1])))
         if not wrong and not chunk.problems:
             return found, {}
@@ -109,6 +120,15 @@ class Job:
         outputs[good] = found
         outputs[list(problems)] = np.nan
         return outputs, dict(sorted(problems.items()))
+
+    def _ask(self, chunk: Chunk, good: list[int]) -> np.ndarray:
+        """Outputs for the good samples of a chunk; of a segmentation the shares of the classes, the masks written."""
+        samples = chunk.samples[good] if chunk.problems else chunk.samples
+        if not is_segmentation(self.contract):
+            answered: np.ndarray = self._model.predict(samples)
+            return answered
+        write = self._masks.write if self._masks else None
+        return answer_pictures([chunk.names[at] for at in good], samples, self.contract, self._model.predict, write)
 
 
 def _say(line: str) -> None:
@@ -256,6 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", metavar="FILE.csv", type=Path, help="write the answers as CSV instead of printing them"
     )
+    parser.add_argument("--masks", metavar="FOLDER", type=Path, help="write a mask for each image, as a PNG, into it")
     parser.add_argument(
         "--on-bad-row", choices=BAD_ROWS, default="fail", help="leave it out, or keep it without an answer"
     )
@@ -315,7 +336,13 @@ def _execute(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any],
         )
     if options.stream:
         return _stream(options, model, contract)
-    return _predict(options, Job(model, contract, options.on_bad_row))
+    if options.masks is None:
+        return _predict(options, Job(model, contract, options.on_bad_row))
+    if not is_segmentation(contract):
+        raise UsageError(f"--masks: the model answers a {contract['output']['task']} task, with no masks; leave it out")
+    with MaskFolder(options.masks, contract) as masks:
+        value, text = _predict(options, Job(model, contract, options.on_bad_row, masks))
+    return {**value, "masks": str(options.masks.absolute())}, text
 
 
 def _stream(options: argparse.Namespace, model: runner.TFLiteModel, contract: Mapping[str, Any]) -> tuple[Any, str]:

@@ -14,12 +14,14 @@ import numpy as np
 if __package__:
     from . import histories, preprocessing, rows, sound
     from .interpreters import DataError, one_line
+    from .masks import is_segmentation
 else:
     import histories  # type: ignore[import-not-found,no-redef]
     import preprocessing  # type: ignore[import-not-found,no-redef]
     import rows  # type: ignore[import-not-found,no-redef]
     import sound  # type: ignore[import-not-found,no-redef]
     from interpreters import DataError, one_line  # type: ignore[import-not-found,no-redef]
+    from masks import is_segmentation  # type: ignore[import-not-found,no-redef]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".tab")
@@ -34,7 +36,8 @@ class Chunk(NamedTuple):
 
     Attributes:
         names: Of each: its file, with its row where the file holds several.
-        samples: What the model is fed, (n, *shape); rows with a problem hold no meaning.
+        samples: What the model is fed, (n, *shape); rows with a problem hold no meaning. Of a model that answers for
+            every pixel one image as it is, (1, height, width) or (1, height, width, channels).
         problems: Position to what is wrong there, file and line or column named.
         kept: Of each, the text of the columns asked for.
         unseen: Column to cells whose category the training split did not hold.
@@ -84,6 +87,8 @@ def _read(path: str, contract: Mapping[str, Any], tell: Callable[[str], None]) -
         return table_chunks(reader, contract)
     if suffix == ".npy":
         return array_chunks(path, contract)
+    if is_segmentation(contract) and suffix in IMAGE_SUFFIXES:
+        return [picture_chunk(path, path)]
     if suffix in sound.SUFFIXES:
         return [sound_chunk(path, path, contract)]
     if suffix not in IMAGE_SUFFIXES:
@@ -92,6 +97,14 @@ def _read(path: str, contract: Mapping[str, Any], tell: Callable[[str], None]) -
         return [Chunk([path], prepare(read_image(path)[np.newaxis], contract), {})]
     except DataError as error:
         return [Chunk([path], np.zeros((1, *contract["input"]["shape"]), np.float32), {0: str(error)})]
+
+
+def picture_chunk(name: str, path: str | Path) -> Chunk:
+    """An image as it is, for a model that answers for its pixels; what is wrong with it is its problem."""
+    try:
+        return Chunk([name], read_image(path)[np.newaxis], {})
+    except DataError as error:
+        return Chunk([name], np.zeros((1, 1, 1), np.uint8), {0: str(error)})
 
 
 def is_series(contract: Mapping[str, Any]) -> bool:
@@ -435,10 +448,12 @@ def array_chunks(path: str | Path, contract: Mapping[str, Any]) -> Iterator[Chun
         values = preprocessing.between(array[0]) if last is None else last
         yield from window_chunks(str(path), values, {}, contract)
         return
-    for start in range(0, len(array), ARRAY_ROWS):
-        raw = np.asarray(array[start : start + ARRAY_ROWS])
+    pictures = is_segmentation(contract)
+    size = 1 if pictures else ARRAY_ROWS
+    for start in range(0, len(array), size):
+        raw = np.asarray(array[start : start + size])
         names = [str(path)] if single else [f"{path}:{start + row + 1}" for row in range(len(raw))]
-        samples = prepare(raw, contract)
+        samples = raw if pictures else prepare(raw, contract)
         yield Chunk(names, samples, array_problems(raw, samples, names, contract))
 
 

@@ -1,4 +1,4 @@
-"""Quality figures, numpy only: accuracy, macro F1, AUC, MAE, RMSE, R2, agreement."""
+"""Quality figures, numpy only: accuracy, macro F1, AUC, MAE, RMSE, R2, IoU, agreement."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ PRIMARY: Mapping[str, str] = {
     "multilabel": "macro_f1",
     "regression": "r2",
     "anomaly": "auc",
+    "segmentation": "mean_iou",
 }
 DECIDING: Mapping[str, str] = {**PRIMARY, "anomaly": "loss"}
 """What decides on the validation split where nobody says: it holds no anomalies, so there is no AUC on it."""
@@ -21,10 +22,14 @@ MEASURED: Mapping[str, tuple[str, ...]] = {
     "multilabel": ("accuracy", "macro_f1", "auc"),
     "regression": ("mae", "rmse", "r2"),
     "anomaly": ("accuracy", "macro_f1", "auc"),
+    "segmentation": ("accuracy", "pixel_error", "mean_iou", "macro_f1"),
 }
 """Task to all that `evaluate` gives."""
-ERRORS = frozenset({"mae", "rmse", "loss", "val_loss"})
+ERRORS = frozenset({"mae", "rmse", "pixel_error", "loss", "val_loss"})
 """Metrics of which less is better; of all others more is better."""
+
+VOID = 255
+"""In a mask of class indices: this pixel is not measured."""
 
 
 def evaluate(task: str, targets: np.ndarray, outputs: np.ndarray, threshold: float | None = None) -> dict[str, float]:
@@ -32,9 +37,10 @@ def evaluate(task: str, targets: np.ndarray, outputs: np.ndarray, threshold: flo
 
     Args:
         task: One of `zoo.cards.TASKS`.
-        targets: (n,) classes for binary, multiclass and anomaly (0 normal, 1 anomaly), (n, labels) of 0 and 1, or
-            (n, targets) in target units.
-        outputs: (n, 1) or (n, classes) probabilities, (n, targets) in target units, or (n, 1) scores of anomalies.
+        targets: (n,) classes for binary, multiclass and anomaly (0 normal, 1 anomaly), (n, labels) of 0 and 1,
+            (n, targets) in target units, or (n, height, width) classes of pixels, `VOID` where none is measured.
+        outputs: (n, 1) or (n, classes) probabilities, (n, targets) in target units, (n, 1) scores of anomalies, or of
+            pixels (n, height, width, classes) probabilities or (n, height, width) classes.
         threshold: Scores above it are anomalies; None leaves out what needs a decision.
 
     Returns:
@@ -45,6 +51,10 @@ def evaluate(task: str, targets: np.ndarray, outputs: np.ndarray, threshold: flo
         return regression(targets.reshape(len(targets), -1), outputs.reshape(len(outputs), -1))
     if task == "multilabel":
         return _multilabel(targets, outputs)
+    if task == "segmentation":
+        truth, decided = np.asarray(targets), decide(task, outputs)
+        most = max(int(part[part != VOID].max(initial=0)) for part in (truth, decided))
+        return pixel_figures(pixel_counts(truth, decided, most + 1))
     scores = outputs.reshape(len(outputs), -1)
     if task == "anomaly" and threshold is None:
         return {"auc": auc(targets, scores[:, 0])}
@@ -59,13 +69,15 @@ def evaluate(task: str, targets: np.ndarray, outputs: np.ndarray, threshold: flo
 
 
 def decide(task: str, outputs: np.ndarray, threshold: float | None = None) -> np.ndarray:
-    """The answer behind probabilities or scores: class indices, or 0 and 1 per label.
+    """The answer behind probabilities or scores: class indices, 0 and 1 per label, or classes of pixels.
 
     Args:
         task: With answers to decide on; not regression.
         outputs: As for `evaluate`.
         threshold: Of anomalies, which need one.
     """
+    if task == "segmentation":
+        return outputs.argmax(axis=-1).astype(np.uint8) if outputs.ndim == 4 else outputs
     flat = outputs.reshape(len(outputs), -1)
     if threshold is not None:
         return np.asarray(flat[:, 0].astype(np.float64) > threshold, np.int64)
@@ -81,6 +93,38 @@ def macro_f1(targets: np.ndarray, decided: np.ndarray, classes: int) -> float:
     hits, sums = np.diag(confusion), confusion.sum(axis=0) + confusion.sum(axis=1)
     present = sums > 0
     return float(np.mean(2 * hits[present] / sums[present])) if present.any() else float("nan")
+
+
+def pixel_counts(targets: np.ndarray, decided: np.ndarray, classes: int) -> np.ndarray:
+    """Counts of pixels, (true class, answered class); those that are `VOID` are left out."""
+    found = np.zeros((classes, classes), np.int64)
+    for start in range(0, len(targets), 16):  # the indices of a confusion matrix are eight bytes a pixel
+        truth, answers = (np.asarray(part[start : start + 16]) for part in (targets, decided))
+        wanted = truth != VOID
+        found += confusion_matrix(truth[wanted], answers[wanted], classes)
+    return found
+
+
+def pixel_figures(counts: np.ndarray) -> dict[str, float]:
+    """Figures of a segmentation, over all pixels together.
+
+    Args:
+        counts: Of `pixel_counts`.
+
+    Returns:
+        Share of right pixels and of wrong ones, and the means over the classes that occur of intersection over union
+        and of F1, which is the Dice coefficient.
+    """
+    hits, sums = np.diag(counts), counts.sum(axis=0) + counts.sum(axis=1)
+    present, total = sums > 0, counts.sum()
+    if not total:
+        return dict.fromkeys(("accuracy", "pixel_error", "mean_iou", "macro_f1"), float("nan"))
+    return {
+        "accuracy": float(hits.sum() / total),
+        "pixel_error": float(1 - hits.sum() / total),
+        "mean_iou": float(np.mean(hits[present] / (sums - hits)[present])),
+        "macro_f1": float(np.mean(2 * hits[present] / sums[present])),
+    }
 
 
 def confusion_matrix(targets: np.ndarray, decided: np.ndarray, classes: int) -> np.ndarray:
@@ -138,7 +182,7 @@ def threshold_below(scores: np.ndarray, count: int) -> float:
 
 
 def agreement(task: str, first: np.ndarray, second: np.ndarray) -> float:
-    """Share of samples on which two models give the same answer; of numbers the R2 of one against the other.
+    """Share of samples, or pixels, with the same answer of two models; of numbers the R2 of one against the other.
 
     Two constant regressions agree fully where they are equal and not at all where they differ. Numbers are those of a
     regression, and scores of anomalies.
@@ -147,6 +191,8 @@ def agreement(task: str, first: np.ndarray, second: np.ndarray) -> float:
         value = regression(first.reshape(len(first), -1), second.reshape(len(second), -1))["r2"]
         return value if np.isfinite(value) else float(np.allclose(first, second))
     one, two = decide(task, first), decide(task, second)
+    if task == "segmentation":
+        return float(np.mean(one == two))
     return float(np.mean(np.all((one == two).reshape(len(one), -1), axis=-1)))
 
 

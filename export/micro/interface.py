@@ -112,6 +112,8 @@ def check_contract(contract: Mapping[str, Any], what: str) -> None:
     """
     if "inputs" in contract or "outputs" in contract:
         raise ModelError(f"{what} has several inputs or outputs; --target micro takes one of each, use --target litert")
+    if contract["output"]["task"] == "segmentation":
+        raise ModelError(f"{what} answers for every pixel, which has no C; use --target litert")
     kind = contract["input"]["kind"]
     if kind not in KINDS:
         raise ModelError(f"{what} takes {kind}, which has no C; --target micro takes {', '.join(KINDS)}")

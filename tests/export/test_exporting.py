@@ -88,8 +88,8 @@ def test_every_file_of_a_tflite_bundle_is_reproducible(
         names = sorted(file.name for file in first.path.iterdir())
         assert names == [
             "SHA256SUMS", "answers.py", "bundle.json", "edges.py", "golden.npz", "histories.py", "inputs.py",
-            "interpreters.py", "labels.txt", "micro_runtime.py", "model.tflite", "predict.py", "preprocessing.py",
-            "rows.py", "runner.py", "sound.py", "streaming.py", "tflite_file.py",
+            "interpreters.py", "labels.txt", "masks.py", "micro_runtime.py", "model.tflite", "predict.py",
+            "preprocessing.py", "rows.py", "runner.py", "sound.py", "streaming.py", "tflite_file.py",
         ]  # fmt: skip
         for name in names:
             assert (first.path / name).read_bytes() == (second.path / name).read_bytes(), name

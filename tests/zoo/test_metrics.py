@@ -98,3 +98,24 @@ def test_scores_without_a_threshold_are_compared_as_numbers():
     scores = RANDOM.random((50, 1))
     assert metrics.agreement("anomaly", scores, scores + 0.001) > 0.99
     assert metrics.agreement("anomaly", scores, 1 - scores) < 0
+
+
+def test_figures_of_pixels_are_over_all_of_them_and_leave_out_what_is_not_measured():
+    targets = np.array([[[0, 0, 1, 1]], [[1, metrics.VOID, 2, 2]]], np.uint8)
+    answers = np.array([[[0, 1, 1, 1]], [[1, 0, 2, 0]]], np.uint8)
+    found = metrics.evaluate("segmentation", targets, answers)
+    assert found["accuracy"] == pytest.approx(5 / 7)
+    assert found["pixel_error"] == pytest.approx(2 / 7)
+    # intersection over union: 1 of 3, 3 of 4, 1 of 2
+    assert found["mean_iou"] == pytest.approx((1 / 3 + 3 / 4 + 1 / 2) / 3)
+    assert found["macro_f1"] == pytest.approx((2 / 4 + 6 / 7 + 2 / 3) / 3)
+    assert metrics.evaluate("segmentation", targets, np.eye(3)[answers]) == found
+
+
+def test_models_of_pixels_agree_pixel_by_pixel():
+    answers = np.zeros((2, 4, 4), np.uint8)
+    others = answers.copy()
+    others[0, 0] = 1
+    assert metrics.agreement("segmentation", np.eye(2)[answers], np.eye(2)[others]) == pytest.approx(28 / 32)
+    assert metrics.better("pixel_error", 0.1, 0.2)
+    assert metrics.better("mean_iou", 0.2, 0.1)

@@ -29,7 +29,8 @@ def build(
         builder: A registered name or "module:function".
         input_shape: Without the batch axis; (height, width, channels) is an image of raw pixels 0 to 255, scaled inside
             the model, (steps, channels) a series, (columns,) a table. Or give `inputs`.
-        num_classes: Softmax of this many; with `task="binary"` or `"multilabel"`, see `task`.
+        num_classes: Softmax of this many, for every pixel where the builder does that; with `task="binary"` or
+            `"multilabel"`, see `task`.
         num_outputs: Targets of a regression, which is the task where neither classes nor labels are given.
         task: One of `zoo.cards.TASKS`, where it is not clear from the rest.
         labels: Class or label names; their number counts where `num_classes` is not given.
@@ -46,11 +47,12 @@ def build(
     """
     if inputs is None:
         inputs = _input_spec(input_shape)
-    if get_builder(builder).card.tasks == ("anomaly",):
-        task = task or "anomaly"
+    found = get_builder(builder)
+    if found.card.tasks in (("anomaly",), ("segmentation",)):
+        task = task or found.card.tasks[0]
     if outputs is None:
-        outputs = _output_spec(num_classes or len(labels) or None, num_outputs, task, labels)
-    return get_builder(builder)(inputs, outputs, **hyperparameters)
+        outputs = _output_spec(num_classes or len(labels) or None, num_outputs, task, labels, inputs.shape)
+    return found(inputs, outputs, **hyperparameters)
 
 
 def _input_spec(shape: tuple[int, ...] | None) -> InputSpec:
@@ -62,12 +64,16 @@ def _input_spec(shape: tuple[int, ...] | None) -> InputSpec:
     return InputSpec(shape=tuple(shape), kind=kind)
 
 
-def _output_spec(num_classes: int | None, num_outputs: int, task: Task | None, labels: tuple[str, ...]) -> OutputSpec:
+def _output_spec(
+    num_classes: int | None, num_outputs: int, task: Task | None, labels: tuple[str, ...], shape: tuple[int, ...]
+) -> OutputSpec:
     task = task or ("regression" if num_classes is None else "multiclass")
     if task == "regression":
         return OutputSpec(task=task, shape=(num_outputs,), labels=labels)
     if task in ("binary", "anomaly"):
         return OutputSpec(task=task, shape=(1,), labels=labels)
-    if num_classes is None or num_classes < (2 if task == "multiclass" else 1):
+    if num_classes is None or num_classes < (1 if task == "multilabel" else 2):
         raise UsageError(f"num_classes = {num_classes} for a {task} task; give the number of classes, 2 or more")
+    if task == "segmentation":
+        return OutputSpec(task=task, shape=(*shape[:2], num_classes), labels=labels)
     return OutputSpec(task=task, shape=(num_classes,), labels=labels)

@@ -191,6 +191,7 @@ for _name in (
     "forecaster",
     "hub",
     "application",
+    "unet",
 ):
     BUILDERS.add(_name, f"zoo.builders.{_name}:{_name}")
 

@@ -40,6 +40,8 @@ def check(raw: Raw, name: str) -> None:
                 f"{name} has {len(samples)} {part}samples and {len(targets)} targets; expected as many of each"
             )
         _check_finite(samples, raw.columns, f"{name}, {part}row", gaps=bool(raw.schema) or raw.kind == "series")
+        if raw.task == "segmentation":
+            continue
         _check_finite(targets.reshape(len(targets), -1), raw.labels, f"{name}, {part}target of row")
         if raw.task in ("binary", "multiclass"):
             _check_classes(targets, raw, f"{name}, {part}target of row", all_present=not part)
@@ -103,7 +105,7 @@ def imbalance(raw: Raw) -> list[Finding]:
 
 def look_alikes(raw: Raw, digests: np.ndarray) -> list[Finding]:
     """Exactly equal samples with different targets: at least one of each is labelled wrongly, or nobody can tell."""
-    if raw.task == "regression":
+    if raw.task in ("regression", "segmentation"):
         return []
     groups = conflicts(digests, raw.targets)
     if not groups:

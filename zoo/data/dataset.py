@@ -129,7 +129,8 @@ class Raw:
         samples: (n, height, width[, channels]) uint8 pixels, (n, columns) raw numbers as in `zoo.rows`, (n, steps,
             channels) float32 of a series, NaN in front of a short one, (n, length) int16 of sounds, or (n,) text; a
             `np.memmap` where they are too many for the memory.
-        targets: (n,) integer classes for binary and multiclass, (n, labels) of 0 and 1, (n, targets) in target units.
+        targets: (n,) integer classes for binary and multiclass, (n, labels) of 0 and 1, (n, targets) in target units; a
+            `zoo.data.masks.arrays.Masks` for segmentation.
         labels: Class, label or target names.
         columns: Names along the last axis of a table or a series.
         schema: Of a table's columns, see `zoo.preprocessing.fit_encode`; empty where all are numbers.
@@ -142,6 +143,8 @@ class Raw:
         times: (n,) float64; the test split is later than the validation split, that later than the training split.
         steps: Those that come before what is fitted, such as the features of sounds.
         hop: Steps between two windows of a series; 0 where samples are no windows.
+        tiles: Whether samples are overlapping tiles of images.
+        masks: How masks are written: "values" of the classes, "palette" and "threshold" where there are such.
         names: Where each sample comes from, a path or a line, for messages; empty where nobody knows.
         digests: (n,) uint64, equal for equal samples; None to make them from the samples.
         test_digests: Likewise of the test samples.
@@ -152,7 +155,7 @@ class Raw:
     """
 
     samples: Samples
-    targets: np.ndarray
+    targets: Any
     kind: Kind
     task: Task
     labels: tuple[str, ...]
@@ -168,6 +171,8 @@ class Raw:
     times: np.ndarray | None = None
     steps: tuple[Mapping[str, Any], ...] = ()
     hop: int = 0
+    tiles: bool = False
+    masks: Mapping[str, Any] = field(default_factory=dict)
     names: Sequence[str] = ()
     digests: np.ndarray | None = None
     test_digests: np.ndarray | None = None
@@ -186,10 +191,11 @@ class Split:
 
     Attributes:
         samples: In memory, or a `Selection` of rows on disk; `np.asarray` of it is the array.
+        targets: Likewise; on disk are masks alone.
     """
 
     samples: Samples
-    targets: np.ndarray
+    targets: Any
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -200,7 +206,8 @@ class Split:
         if isinstance(samples, np.memmap):
             samples = Selection(samples, np.arange(len(samples)))
         kept = samples.take(indices) if isinstance(samples, Selection) else samples[indices]
-        return Split(kept, self.targets[indices])
+        targets = self.targets
+        return Split(kept, targets.take(indices) if isinstance(targets, Selection) else targets[indices])
 
 
 class WithheldSplit(Split):
@@ -233,7 +240,7 @@ class Dataset:
         target_transform: `{"scale": [...], "offset": [...]}` of standardised regression targets, with
             `"transform": "log1p"` where their logarithms were; empty otherwise.
         findings: What is worth knowing about the data.
-        hop: As in `Raw`.
+        hop: As in `Raw`, as are `tiles` and `masks`.
         forecast: Likewise; its references are those of the test split.
         alarm: Where anomalies are looked for: `normal`, the classes that are; `false_alarms`, the share of normal
             samples that may be taken for anomalies; and once a model is trained its `threshold`.
@@ -252,6 +259,8 @@ class Dataset:
     hop: int = 0
     forecast: Forecast | None = None
     alarm: Mapping[str, Any] = field(default_factory=dict)
+    tiles: bool = False
+    masks: Mapping[str, Any] = field(default_factory=dict)
 
     def inputs(self, split: Split) -> np.ndarray:
         """What the model is fed, all in memory: the steps applied to a split's raw samples, first axis the batch."""
@@ -281,19 +290,22 @@ class Dataset:
     def model_targets(self, split: Split) -> np.ndarray:
         """Targets as the loss sees them: (n,) int32 classes, (n, 1) float32 for binary, standardised for regression.
 
-        The score of an anomaly is to be 0: what is trained on is normal.
+        The score of an anomaly is to be 0: what is trained on is normal. Of a segmentation (n, height, width) uint8
+        classes, all in memory.
         """
         targets = split.targets
         if self.output.task == "anomaly":
             return np.zeros((len(targets), 1), np.float32)
+        if self.output.task == "segmentation":
+            return np.asarray(targets)
         if self.output.task == "multiclass":
-            return targets.astype(np.int32)
+            return np.asarray(targets, np.int32)
         if self.target_transform:
             scale, offset = self.target_transform["scale"], self.target_transform["offset"]
             if self.target_transform.get("transform") == "log1p":
                 targets = np.log1p(targets)
             targets = targets * np.asarray(scale) + np.asarray(offset)
-        return targets.reshape(len(targets), -1).astype(np.float32)
+        return np.asarray(targets.reshape(len(targets), -1), np.float32)
 
     def contract(self) -> dict[str, Any]:
         """The content of `preprocessing.json`: all that stands between raw samples, the model and its answer."""
@@ -306,6 +318,7 @@ class Dataset:
                 "columns": list(self.input.columns),
                 **({"hop": self.hop} if self.hop else {}),
                 **(self.forecast.source if self.forecast else {}),
+                **({"tiles": True} if self.tiles else {}),
             },
             "steps": [dict(step) for step in self.steps],
             "output": {
@@ -319,5 +332,6 @@ class Dataset:
                 ),
                 **self.target_transform,
                 **self.alarm,
+                **self.masks,
             },
         }

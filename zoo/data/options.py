@@ -57,6 +57,13 @@ class DataConfig:
     image_channels: int = knob_field(
         integer("image_channels", 0, "1 is grey, 3 is colour, 0 as the images are", low=0, high=3)
     )
+    tile: int = knob_field(
+        integer("tile", 0, "pixels of a side that images with masks are cut into; 0 is whole images", low=0, high=2048)
+    )
+    mask_threshold: int = knob_field(
+        integer("mask_threshold", 0, "values of a mask from this on are one class, others another", low=0, high=255)
+    )
+    mask_labels: str = knob_field(names("mask_labels", "names of the classes of masks, by ascending value"))
     window: int = knob_field(
         integer(
             "window",
@@ -135,6 +142,7 @@ def refuse_options(config: DataConfig, names: Sequence[str], what: str) -> None:
 
 
 OPTIONS_OF: Mapping[str, tuple[str, ...]] = {
+    "masks": ("tile", "mask_threshold", "mask_labels"),
     "series": ("window", "hop", "recording", "time", "horizon", "season"),
     "audio": ("sample_rate", "seconds", "bands", "frame_ms", "hop_ms"),
     "text": ("text", "words", "vocabulary"),
@@ -153,6 +161,10 @@ def data_config(**given: object) -> DataConfig:
         raise UsageError(f"season = {config.season} is that of a forecast; set horizon = N, the steps to forecast, too")
     if config.hop and not config.window and not config.horizon:
         raise UsageError(f"hop = {config.hop} is the distance of windows, and there are none; set window = N too")
+    if config.tile and config.image_size:
+        raise UsageError(
+            f"tile = {config.tile} cuts images as they are, image_size = {config.image_size} resizes them; set one"
+        )
     if config.image_channels == 2:
         raise UsageError("image_channels = 2 is not allowed; expected 1 (grey), 3 (colour) or 0 (as the images are)")
     return config

@@ -31,6 +31,7 @@ FOLDERS_LOOKED_AT, FILES_LOOKED_AT = 200, 2000
 TABLES = (".csv", ".tsv", ".txt", ".data", ".tab")
 READERS: Mapping[str, str] = {
     "images": "zoo.data.images.reading:read_images",
+    "masks": "zoo.data.masks.reading:read_masks",
     "table": "zoo.data.tables.reading:read_table",
     "arrays": "zoo.data.arrays.reading:read_arrays",
     "series": "zoo.data.series.reading:read_series",
@@ -61,7 +62,7 @@ class Reading:
     """What a reader found.
 
     Attributes:
-        form: "images", "table", "arrays", "series", "audio" or "text".
+        form: "images", "masks", "table", "arrays", "series", "audio" or "text".
         task: None where the target is not known.
         findings: Everything wrong or worth knowing; errors stop a training.
         facts: For `zoo data check`: rows, classes with counts, shapes, ranges, columns; plain JSON values.
@@ -139,7 +140,7 @@ def form_of(path: Path, config: DataConfig) -> str:
         return "arrays"
     if path.suffix.lower() in TABLES:
         if _lists(path, "zoo.data.images.reading:IMAGES"):
-            return "images"
+            return "masks" if load_object("zoo.data.masks.pairing:holds_masks")(path) else "images"
         if _lists(path, "zoo.data.audio.reading:SOUNDS"):
             return "audio"
         if config.horizon:
@@ -163,6 +164,8 @@ def _lists(path: Path, kind: str) -> bool:
 
 def _form_of_folder(path: Path) -> str:
     """What most files of a folder are, by their endings; images where it holds none that is known."""
+    if load_object("zoo.data.masks.pairing:holds_masks")(path):
+        return "masks"
     counts = dict.fromkeys(FOLDERS, 0)
     endings = {suffix: form for form, suffixes in FOLDERS.items() for suffix in suffixes}
     for at, (_, _, files) in enumerate(os.walk(path, followlinks=True)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from zoo.data.checks import check, check_classes, class_count, imbalance, look_a
 from zoo.data.dataset import PARTS, Dataset, Raw, Selection, Split
 from zoo.data.findings import Finding
 from zoo.data.identity import digest, row_digests
+from zoo.data.masks.arrays import Masks
 from zoo.data.options import DataConfig, data_config
 from zoo.data.splits import divide, divide_by_group, divide_by_time, subset
 
@@ -50,7 +52,7 @@ def prepare(
         *straddlers(test_digests, digests[np.concatenate([train, held_out])]),
         *(placed(raw, test_split.targets) if alarm else ()),
     )
-    splits = {"train": whole.take(train), "validation": whole.take(held_out), "test": test_split}
+    splits = _measurable({"train": whole.take(train), "validation": whole.take(held_out), "test": test_split})
     if classes:
         check_classes(raw, name, splits)
     if config.train_samples:
@@ -86,7 +88,19 @@ def prepare(
         hop=raw.hop,
         forecast=raw.forecast.take(tested) if raw.forecast and tested is not None else None,
         alarm=alarm,
+        tiles=raw.tiles,
+        masks=raw.masks,
     )
+
+
+def _measurable(splits: Mapping[str, Split]) -> dict[str, Split]:
+    """The splits; where tiles overlap, a pixel is trained on in each and measured in one."""
+    return {
+        key: replace(split, targets=split.targets.measured())
+        if key != "train" and isinstance(split.targets, Masks)
+        else split
+        for key, split in splits.items()
+    }
 
 
 def _test_digests(raw: Raw, digests: np.ndarray, tested: np.ndarray | None) -> np.ndarray:
@@ -125,18 +139,20 @@ def _hold_out(raw: Raw, rows: np.ndarray, fraction: float, *, seed: int, what: s
     if raw.parts is not None and (raw.parts[rows] == PARTS.index(what)).any():
         chosen = raw.parts[rows] == PARTS.index(what)
         return rows[~chosen], rows[chosen]
+    # Validation samples of the data's own stay out of the test split.
+    free = rows if raw.parts is None else rows[raw.parts[rows] < PARTS.index("validation")]
+    others = np.setdiff1d(rows, free)
     if raw.times is not None:
         kept, held = divide_by_time(raw.times[rows], fraction, what=what)
     elif raw.groups is not None:
         kept, held = divide_by_group(
-            raw.groups[rows], fraction, seed=seed, what=what, targets=raw.targets[rows] if class_count(raw) else None
+            raw.groups[free], fraction, seed=seed, what=what, targets=raw.targets[free] if class_count(raw) else None
         )
+        return np.sort(np.concatenate([free[kept], others])), free[held]
     else:
-        free = rows if raw.parts is None else rows[raw.parts[rows] < PARTS.index("validation")]
         kept, held = divide(
             raw.targets[free], fraction, seed=seed, classes=class_count(raw), labels=raw.labels, what=what
         )
-        others = np.setdiff1d(rows, free)  # validation samples of the data's own stay out of the test split
         return np.sort(np.concatenate([free[kept], others])), free[held]
     return rows[kept], rows[held]
 
@@ -162,6 +178,8 @@ def _input_spec(raw: Raw, steps: tuple[Mapping[str, Any], ...]) -> InputSpec:
 
 
 def _output_spec(raw: Raw) -> OutputSpec:
+    if raw.task == "segmentation":
+        return OutputSpec(task=raw.task, shape=(*raw.targets.shape[1:], len(raw.labels)), labels=raw.labels)
     width = {"binary": 1, "anomaly": 1, "multiclass": len(raw.labels)}.get(raw.task) or raw.targets.reshape(
         len(raw.targets), -1
     ).shape[1]

@@ -32,6 +32,8 @@ class Contract:
         recording: Column of a table that tells the series of several; empty where there is none.
         time: Column of a series' times, see `zoo.data.series.clock.Clock.column`; empty where there is none.
         alarm: Of anomalies: `threshold` of the score, and the classes that were `normal`.
+        tiles: Whether samples are overlapping tiles of images.
+        masks: How masks are written: "values", "palette" and "mask_threshold"; empty where there are none.
         source: The file it was read from; None where it was guessed.
     """
 
@@ -48,6 +50,8 @@ class Contract:
     recording: str = ""
     time: Mapping[str, Any] = field(default_factory=dict)
     alarm: Mapping[str, Any] = field(default_factory=dict)
+    tiles: bool = False
+    masks: Mapping[str, Any] = field(default_factory=dict)
     source: Path | None = None
 
     @property
@@ -83,6 +87,7 @@ class Contract:
                 "hop": self.hop,
                 "recording": self.recording,
                 "time": dict(self.time),
+                "tiles": self.tiles,
             },
             "steps": list(self.steps),
             "output": {
@@ -91,6 +96,7 @@ class Contract:
                 "target": list(self.target_columns),
                 "horizon": self.horizon,
                 **self.alarm,
+                **self.masks,
             },
         }
 
@@ -140,6 +146,8 @@ def from_mapping(content: Any, path: Path) -> Contract:
             recording=str(given.get("recording") or ""),
             time=dict(given.get("time") or {}),
             alarm={key: output[key] for key in ("threshold", "normal") if key in output},
+            tiles=bool(given.get("tiles")),
+            masks={key: output[key] for key in ("values", "palette", "mask_threshold") if output.get(key)},
             source=path,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -158,7 +166,9 @@ def _refuse_several(content: Any, path: Path) -> None:
         )
 
 
-def guess_contract(artifact: Artifact, shape: tuple[int, ...], outputs: int, activation: str | None) -> Contract:
+def guess_contract(
+    artifact: Artifact, shape: tuple[int, ...], outputs: int, activation: str | None, *, pixels: bool = False
+) -> Contract:
     """The contract of a bare model file: pixels where the input is shaped like an image.
 
     Args:
@@ -166,6 +176,7 @@ def guess_contract(artifact: Artifact, shape: tuple[int, ...], outputs: int, act
         shape: Of its input, without the batch axis.
         outputs: Numbers it answers a sample with.
         activation: Of its last layer, where that is known.
+        pixels: Whether it answers for every pixel.
 
     Raises:
         ModelError: An input of another shape: nobody knows what it wants.
@@ -182,6 +193,9 @@ def guess_contract(artifact: Artifact, shape: tuple[int, ...], outputs: int, act
         "sigmoid": "binary" if outputs == 1 else "multilabel",
     }
     step = {"step": "image", "height": height, "width": width, "channels": channels}
+    if pixels:
+        labels = tuple(map(str, range(outputs)))
+        return Contract(kind="image", shape=shape, task="segmentation", steps=(step,), labels=labels)
     return Contract(
         kind="image", shape=shape, task=tasks.get(activation, "binary" if outputs == 1 else "multiclass"), steps=(step,)
     )

@@ -21,6 +21,7 @@ from zoo.hyperparameters import join_names
 from zoo.inference.artifacts import Artifact, find_artifact
 from zoo.inference.contract import Contract
 from zoo.inference.labelled import measure_files, translate
+from zoo.inference.pixels import measure_pairs
 from zoo.inference.predictor import Predictor
 
 SplitName = Literal["test", "validation", "train"]
@@ -114,6 +115,12 @@ def _on_files(
 ) -> Evaluation:
     """On every row of a file, or every image of a folder."""
     predictor = Predictor.open(found)
+    if predictor.contract.task == "segmentation":
+        figures, images = measure_pairs(predictor, path, config, on_event=on_event)
+        everything = (*predictor.notes, *notes)
+        return Evaluation(
+            artifact=found.path, data=str(path), split="all", samples=images, metrics=figures, notes=everything
+        )
     measured = measure_files(predictor, path, config, on_event=on_event)
     return Evaluation(
         artifact=found.path,

@@ -78,6 +78,7 @@ class Job:
             them without an answer.
         top: Labels per sample of a multi-class model.
         advice: What to do about bad rows, where they are refused.
+        write_mask: Given the name and the classes of the pixels of each image, of a segmentation.
         on_event: Told of progress, a line every two seconds.
 
     Attributes:
@@ -96,12 +97,14 @@ class Job:
         on_bad_row: str = "fail",
         top: int = 1,
         advice: str = "correct them, or pass --on-bad-row skip or null",
+        write_mask: Callable[[str, np.ndarray], None] | None = None,
         on_event: Callable[[str], None] | None = None,
     ) -> None:
         if on_bad_row not in get_args(OnBadRow):
             raise UsageError(f"on_bad_row = {on_bad_row!r} is unknown; choose one of {', '.join(get_args(OnBadRow))}")
         self._predictor, self._inputs, self._keep = predictor, inputs, tuple(keep)
         self._on_bad_row, self._top, self._advice = on_bad_row, top, advice
+        self._write_mask = write_mask
         self._tell = on_event or (lambda _: None)
         self.contract = predictor.contract
         self._described = predictor.contract.describe()
@@ -197,8 +200,9 @@ class Job:
         good = [at for at in range(len(chunk.names)) if at not in chunk.problems]
         refused = self._refused or (self._on_bad_row == "fail" and bool(chunk.problems))
         samples = chunk.samples[good] if chunk.problems else chunk.samples
-        outputs = self._predictor.answer(samples[:0] if refused else samples)
-        wrong = unanswered(outputs, self._described, lambda: self._predictor.answer(np.zeros_like(samples[:1])))
+        names = [chunk.names[at] for at in good]
+        outputs = self._reply(names, samples[:0] if refused else samples)
+        wrong = unanswered(outputs, self._described, lambda: self._reply(names[:1], np.zeros_like(samples[:1])))
         problems = {**chunk.problems, **{good[at]: f"{chunk.place(good[at])}: {TOO_FAR}" for at in wrong}}
         self._note(dict(sorted(problems.items())))
         if refused or not problems:
@@ -216,6 +220,12 @@ class Job:
         kept = [chunk.kept[at] for at in left] if self._keep else ()
         lines = [chunk.lines[at] for at in left] if chunk.lines else ()
         return Batch([chunk.names[at] for at in left], kept, whole[left], lines)
+
+    def _reply(self, names: Sequence[str], samples: np.ndarray) -> np.ndarray:
+        """Answers for good samples, (n, outputs); of a segmentation the shares of the classes."""
+        if self.contract.task == "segmentation":
+            return self._predictor.shares(names[: len(samples)], samples, self._write_mask)
+        return self._predictor.answer(samples)
 
     def _progress(self, seconds: float) -> str:
         done, total = self._counts["rows"], self._inputs.total

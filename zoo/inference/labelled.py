@@ -85,9 +85,18 @@ def measure_files(predictor: Predictor, path: Path, config: DataConfig, *, on_ev
     form = "series" if predictor.contract.horizon else form_of(path, config)
     form = "series" if form == "table" and predictor.contract.kind == "series" else form
     form = "text" if form == "table" and predictor.contract.kind == "text" else form
-    kinds = {"images": "image", "table": "table", "series": "series", "audio": "audio", "text": "text"}
+    kinds = {
+        "images": "image",
+        "masks": "masks",
+        "table": "table",
+        "series": "series",
+        "audio": "audio",
+        "text": "text",
+    }
     if kinds.get(form, predictor.contract.kind) != predictor.contract.kind:
-        what = {"table": "a table", "series": "recordings", "audio": "sounds", "text": "texts"}.get(form, "images")
+        what = {"table": "a table", "series": "recordings", "audio": "sounds", "text": "texts", "masks": "masks"}.get(
+            form, "images"
+        )
         raise DataError(f"{path} holds {what}; the model takes {predictor.contract.kind} samples")
     readers: Mapping[str, Reader] = {
         **{name: partial(_measure_each, kind=kind) for name, kind in FILES.items()},

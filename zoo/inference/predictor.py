@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import runner, streaming
+from zoo import masks, runner, streaming
 from zoo.data.dataset import Samples
 from zoo.errors import ModelError
 from zoo.inference.artifacts import Artifact, find_artifact
@@ -32,12 +32,14 @@ class Loaded:
     Attributes:
         shape: Of one input, without the batch axis; None where the model leaves a size open.
         activation: Of the last layer, where the format tells.
+        pixels: Whether it answers for every pixel, (height, width, classes).
     """
 
     forward: Forward
     shape: tuple[int | None, ...]
     outputs: int
     activation: str | None = None
+    pixels: bool = False
 
 
 class Predictor:
@@ -90,7 +92,7 @@ class Predictor:
             _compare(found, contract, loaded)
             return cls(found, contract, loaded)
         shape = tuple(size for size in loaded.shape if size is not None)
-        contract = guess_contract(found, shape, loaded.outputs, loaded.activation)
+        contract = guess_contract(found, shape, loaded.outputs, loaded.activation, pixels=loaded.pixels)
         note = (
             f"{found.model.name} has no contract: it is fed raw pixels of 0 to 255, resized to {shape[0]}x{shape[1]}, "
             f"and its answer is read as {contract.task}"
@@ -106,21 +108,41 @@ class Predictor:
             batch_size: Samples that go through the model at once; by default as many as fit its input.
 
         Returns:
-            (n, outputs) float32: probabilities, or values in target units.
+            (n, outputs) float32: probabilities, or values in target units; of a segmentation (n, height, width) uint8,
+            the class of every pixel of images or tiles in the model's size, see `segment` for others.
 
         Raises:
             DataError: Samples the model was not made for.
         """
         size = batch_size or self._batch_size
+        if self.contract.task == "segmentation":
+            return self._classes(raw, batch_size or max(size // 4, 1))
         parts = [self.answer(self.contract.prepare(np.asarray(raw[at : at + size]))) for at in range(0, len(raw), size)]
         return np.concatenate(parts) if parts else np.zeros((0, self.outputs), np.float32)
 
     def answer(self, samples: np.ndarray, batch_size: int | None = None) -> np.ndarray:
-        """Answers for samples after the steps, (n, *shape); otherwise as `predict`."""
+        """Answers for samples after the steps, (n, *shape); otherwise as `predict`, but for a segmentation."""
         size = batch_size or self._batch_size
         batches = (samples[at : at + size] for at in range(0, len(samples), size))
         parts = [self.contract.finish(np.asarray(self._forward(batch), np.float32)) for batch in batches]
         return np.concatenate(parts) if parts else np.zeros((0, self.outputs), np.float32)
+
+    def segment(self, image: np.ndarray) -> np.ndarray:
+        """The class of every pixel of an image of any size, (height, width) uint8; see `zoo.masks.segment`."""
+        return masks.segment(image, self.contract.describe(), self._forward)
+
+    def shares(
+        self, names: Sequence[str], images: np.ndarray, write: Callable[[str, np.ndarray], None] | None = None
+    ) -> np.ndarray:
+        """Shares of the classes of images, (n, classes) float32; their masks go to `write`."""
+        return masks.answer_pictures(list(names), images, self.contract.describe(), self._forward, write)
+
+    def _classes(self, raw: Samples, size: int) -> np.ndarray:
+        parts = [
+            masks.classes_of(self._forward(self.contract.prepare(np.asarray(raw[at : at + size]))))
+            for at in range(0, len(raw), size)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, *self.contract.shape[:2]), np.uint8)
 
 
 def _compare(artifact: Artifact, contract: Contract, loaded: Loaded) -> None:
@@ -145,7 +167,13 @@ def _load_tflite(artifact: Artifact) -> Loaded:
     contract = {} if artifact.bundle is None else runner.read_contract(artifact.bundle)
     model = streaming.open_model(artifact.model, contract)
     return Loaded(
-        forward=model.predict, shape=model.input_shape, outputs=int(np.prod(model.output_shape, dtype=np.int64))
+        forward=model.predict,
+        shape=model.input_shape,
+        # of pixels the classes, which every format has last
+        outputs=model.output_shape[-1]
+        if len(model.output_shape) == 3
+        else int(np.prod(model.output_shape, dtype=np.int64)),
+        pixels=len(model.output_shape) == 3,
     )
 
 
@@ -170,6 +198,7 @@ def _load_keras(artifact: Artifact) -> Loaded:
         shape=tuple(inputs[0].shape[1:]),
         outputs=int(outputs[0].shape[-1]),
         activation=getattr(getattr(model.layers[-1], "activation", None), "__name__", None),
+        pixels=len(outputs[0].shape) == 4,
     )
 
 
@@ -191,7 +220,12 @@ def _load_saved_model(artifact: Artifact) -> Loaded:
             "expected a serving signature with one of each: save it with model.export(folder)"
         )
     served = Served(model=loaded, signature=signature, input_name=inputs[0].name, dtype=inputs[0].dtype.as_numpy_dtype)
-    return Loaded(forward=served, shape=tuple(inputs[0].shape[1:]), outputs=int(outputs[0].shape[-1]))
+    return Loaded(
+        forward=served,
+        shape=tuple(inputs[0].shape[1:]),
+        outputs=int(outputs[0].shape[-1]),
+        pixels=len(outputs[0].shape) == 4,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

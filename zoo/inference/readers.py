@@ -30,6 +30,7 @@ from zoo.inputs import (
     listening,
     open_array,
     open_table,
+    picture_chunk,
     read_image,
     recording_chunks,
     sound_chunk,
@@ -119,6 +120,9 @@ class Inputs:
         """
         numbered = enumerate(self.items)
         for form, group in groupby(numbered, key=lambda entry: entry[1].form):
+            if form == "image" and self._contract.task == "segmentation":
+                yield from (picture_chunk(item.name, item.path) for _, item in group)
+                continue
             if form == "image":
                 yield from _images([item for _, item in group], self._contract)
                 continue

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.metrics import confusion_matrix, decide
+from zoo.metrics import VOID, confusion_matrix, decide, pixel_counts
+from zoo.reporting import masks
 from zoo.reporting.summary import label
 from zoo.runs import atomic_path
 
@@ -63,12 +64,13 @@ def draw_plots(
         best_epoch: 1-based epoch whose weights were kept.
         task: One of `zoo.cards.TASKS`.
         labels: Class or target names.
-        targets: (n,) classes, or (n, targets) in target units, of the test split.
-        outputs: (n, ...) probabilities or target units.
+        targets: (n,) classes, (n, targets) in target units, or (n, height, width) classes of pixels, of the test split.
+        outputs: (n, ...) probabilities or target units, or classes of pixels.
         threshold: Of the score of anomalies.
 
     Returns:
-        Plot name ("loss", "metric", "confusion", "scores", "predictions", "residuals") to an `<svg>` element.
+        Plot name ("loss", "metric", "masks", "confusion", "scores", "predictions", "residuals") to an `<svg>`
+            element.
     """
     import matplotlib as mpl
 
@@ -79,13 +81,15 @@ def draw_plots(
             if metric and f"val_{metric}" in history:
                 drawn["metric"] = save_plot(_curve(history, metric, label(metric), best_epoch), folder, "metric")
         if targets is not None and outputs is not None:
+            if task == "segmentation":
+                figure = new_figure(7.2, 2.4 * min(len(targets), masks.SHOWN) + 0.6)
+                masks.draw_masks(figure, labels, targets, outputs)
+                drawn["masks"] = save_plot(figure, folder, "masks")
             if task == "anomaly" and threshold is not None:
                 drawn["scores"] = save_plot(_scores(labels, targets, outputs, threshold), folder, "scores")
-            if task in ("binary", "multiclass") or (task == "anomaly" and threshold is not None):
-                counts = confusion_matrix(
-                    targets.reshape(-1), decide(task, outputs, threshold), max(outputs.shape[-1], 2)
-                )
-                drawn["confusion"] = save_plot(_confusion(labels, counts), folder, "confusion")
+            if task in ("binary", "multiclass", "segmentation") or (task == "anomaly" and threshold is not None):
+                counts = counts_of(task, targets, outputs, labels, threshold)
+                drawn["confusion"] = save_plot(_confusion(labels, counts, task == "segmentation"), folder, "confusion")
             elif task == "regression":
                 truth, answers = _finite_rows(targets, outputs)
                 if len(truth) == 0:
@@ -143,7 +147,7 @@ def _scores(labels: Sequence[str], targets: np.ndarray, outputs: np.ndarray, thr
     return figure
 
 
-def _confusion(labels: Sequence[str], counts: np.ndarray) -> Any:
+def _confusion(labels: Sequence[str], counts: np.ndarray, as_shares: bool = False) -> Any:
     """Counts by true class (rows) and answer (columns); the deeper, the larger its share of the row."""
     classes = len(counts)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -164,7 +168,7 @@ def _confusion(labels: Sequence[str], counts: np.ndarray) -> Any:
     if classes <= MAX_CELL_CLASSES:
         for row, column in np.argwhere(counts > 0):
             colour = "white" if shares[row, column] > 0.6 else INK
-            text = str(counts[row, column])
+            text = f"{shares[row, column]:.1%}" if as_shares else str(counts[row, column])
             axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", color=colour, fontsize=8)
     step = -(-classes // MAX_TICKS)
     ticks = np.arange(0, classes, step)
@@ -178,6 +182,16 @@ def _confusion(labels: Sequence[str], counts: np.ndarray) -> Any:
     axis.set_xlabel("answer")
     axis.set_ylabel("true class")
     return figure
+
+
+def counts_of(
+    task: str, targets: np.ndarray, outputs: np.ndarray, labels: Sequence[str], threshold: float | None = None
+) -> np.ndarray:
+    """Samples, of a segmentation pixels, by (true class, answered class)."""
+    if task == "segmentation":
+        most = max(int(outputs.max(initial=0)), int(targets[targets != VOID].max(initial=0)))
+        return pixel_counts(targets, outputs, max(len(labels), most + 1))
+    return confusion_matrix(targets.reshape(-1), decide(task, outputs, threshold), max(outputs.shape[-1], 2))
 
 
 def _predictions(labels: Sequence[str], truth: np.ndarray, answers: np.ndarray) -> Any:

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from zoo.metrics import confusion_matrix, decide
+from zoo.metrics import decide
 from zoo.reporting import page
 from zoo.reporting.content import Content, Export, read_content
-from zoo.reporting.plots import draw_plots
+from zoo.reporting.plots import counts_of, draw_plots
 from zoo.reporting.summary import baseline_label, label, number, primary_metric, show, verdict
 from zoo.runs import PLOTS, REPORT, Run, sha256, write_text
 
@@ -138,14 +138,17 @@ def _answers(content: Content, plots: Mapping[str, str]) -> list[str]:
     return [
         _row(plots, "confusion", width=f"{min(18 + 2 * len(content.labels), 48)}rem"),
         _row(plots, "scores", "predictions", "residuals"),
+        _row(plots, "masks", width="45rem"),
         _class_table(content) if content.task != "regression" else "",
     ]
 
 
 def _class_table(content: Content) -> str:
     """Precision, recall and F1 of each class or label."""
-    targets, outputs = (content.predictions[f"test_{what}"] for what in ("targets", "outputs"))
-    counts = class_counts(content.task, targets, outputs, content.output.get("threshold"))
+    found = content.predictions
+    counts = class_counts(
+        content.task, found["test_targets"], found["test_outputs"], content.output.get("threshold"), content.labels
+    )
     rows = []
     for index, (hits, answered, true) in enumerate(counts[:MAX_CLASS_ROWS]):
         name = content.labels[index] if index < len(content.labels) else str(index)
@@ -153,19 +156,24 @@ def _class_table(content: Content) -> str:
         rows.append([name, f"{true:,}", *(show("accuracy", share) for share in shares)])
     left = len(counts) - len(rows)
     more = page.paragraph(f"{left} further classes are left out.", "soft") if left > 0 else ""
-    return page.table(["class", "samples", "precision", "recall", "F1"], rows) + more
+    what = "pixels" if content.task == "segmentation" else "samples"
+    return page.table(["class", what, "precision", "recall", "F1"], rows) + more
 
 
 def class_counts(
-    task: str, targets: np.ndarray, outputs: np.ndarray, threshold: float | None = None
+    task: str,
+    targets: np.ndarray,
+    outputs: np.ndarray,
+    threshold: float | None = None,
+    labels: Sequence[str] = (),
 ) -> list[tuple[int, int, int]]:
-    """Right answers, all answers and true samples of each class or label."""
-    decided = decide(task, outputs, threshold)
+    """Right answers, all answers and true samples, or pixels, of each class or label."""
     if task == "multilabel":
+        decided = decide(task, outputs)
         hits = np.sum((decided == 1) & (targets == 1), axis=0)
         answered, true = decided.sum(axis=0), targets.sum(axis=0)
     else:
-        matrix = confusion_matrix(targets.reshape(-1), decided, max(outputs.shape[-1], 2))
+        matrix = counts_of(task, targets, outputs, labels, threshold)
         hits, answered, true = np.diag(matrix), matrix.sum(axis=0), matrix.sum(axis=1)
     return [(int(a), int(b), int(c)) for a, b, c in zip(hits, answered, true, strict=True)]
 
@@ -231,4 +239,4 @@ def _versions(content: Content) -> str:
 
 def _metric_of(history: Mapping[str, np.ndarray]) -> str | None:
     """The metric to draw where the manifest has none yet."""
-    return next((name for name in ("accuracy", "r2", "macro_f1") if f"val_{name}" in history), None)
+    return next((name for name in ("mean_iou", "accuracy", "r2", "macro_f1") if f"val_{name}" in history), None)

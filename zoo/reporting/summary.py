@@ -37,6 +37,8 @@ _METRICS: Mapping[str, str] = {
     "mae": "MAE",
     "rmse": "RMSE",
     "loss": "loss",
+    "mean_iou": "mean IoU",
+    "pixel_error": "pixel error",
 }
 
 
@@ -79,6 +81,8 @@ def primary_metric(manifest: Manifest) -> str | None:
         return "mae"
     if manifest.threshold is not None:
         return PRIMARY["anomaly"]
+    if "mean_iou" in test:
+        return PRIMARY["segmentation"]
     if "r2" in test:
         return PRIMARY["regression"]
     if "auc" in test and not manifest.data.get("class_counts"):
@@ -167,7 +171,7 @@ def _gap(metric: str, difference: float) -> str:
 
 def noise(metric: str, value: float, samples: int) -> float:
     """One standard error of a metric on so many samples, and never less than one changed sample."""
-    if samples <= 0:
+    if samples <= 0 or metric == "mean_iou":  # pixels of an image hang together: nothing here tells how much
         return 0.0
     if metric == "r2":  # large-sample variance of R2: Olkin and Finn (1995), 4 R2 (1 - R2)^2 / n
         share = min(max(value, 0.0), 1.0)

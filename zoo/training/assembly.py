@@ -18,7 +18,7 @@ from zoo.metrics import DECIDING
 from zoo.settings import cpu_count
 from zoo.training.augmentation import Augmentation, read_augment
 from zoo.training.events import Listener
-from zoo.training.pipeline import EpochOrder, batches, class_weights
+from zoo.training.pipeline import EpochOrder, balanced, batches, class_weights
 
 if TYPE_CHECKING:
     from zoo.training.loop import EpochEnd
@@ -90,6 +90,8 @@ def assemble(
     model.optimizer.build(model.trainable_variables)  # or the training step is traced a second time
     order = EpochOrder(seed=training.seed, samples=count)
     weights = _weights(training, data.dataset)
+    masks = task == "segmentation"
+    outputs = data.dataset.output.shape[-1]
     loop = EpochEnd(
         training,
         DECIDING[task] if training.monitor in ("auto", KEEP_LAST) else training.monitor,
@@ -104,8 +106,11 @@ def assemble(
         data.targets,
         batch_size=size,
         order=order,
-        weights=weights,
-        augmentation=Augmentation(read_augment(training.augment, kind, task), kind, training.augment_strength),
+        weights=None if masks else weights,
+        augmentation=Augmentation(
+            read_augment(training.augment, kind, task), kind, training.augment_strength, outputs if masks else 0
+        ),
+        pixel_weights=weights if masks else None,
     )
     return Assembly(model, samples, steps, loss, loop)
 
@@ -134,9 +139,11 @@ def initial_weights(config: RunConfig, dataset: Dataset) -> list[np.ndarray]:
 
 
 def _weights(training: TrainingConfig, dataset: Dataset) -> np.ndarray | None:
-    """A weight per training sample where classes are to be balanced."""
+    """A weight per training sample, of a segmentation per class, where classes are to be balanced."""
     if training.class_weights == "none":
         return None
+    if dataset.output.task == "segmentation":
+        return balanced(dataset.train.targets.counts(dataset.output.shape[-1]))
     return class_weights(dataset.train.targets, max(dataset.output.shape[-1], 2))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from zoo.errors import UsageError
@@ -48,7 +49,7 @@ def read_augment(
             raise UsageError(f"augment = {name!r} is nothing that {kind} data have{suggest(name, known)}")
     if len(set(names)) < len(names):
         raise UsageError(f"augment = {', '.join(names)} names a variation twice; give each once")
-    if ROTATE in names and shape and shape[-1] % AXES:
+    if ROTATE in names and kind == "series" and shape and shape[-1] % AXES:
         raise UsageError(f"augment = rotate turns sensors of x, y and z; {shape[-1]} channels are none, leave it out")
     moved = [name for name in names if name not in ("jitter", MIXUP)] if forecast else []
     if moved:
@@ -66,15 +67,17 @@ class Augmentation:
         names: Of `read_augment`; applied in the order of `VARIATIONS`, mixup last.
         kind: Of the data.
         strength: Over the usual extent; 1 is usual.
+        classes: Of images with masks: how many there are. What moves an image then moves its mask too.
     """
 
-    def __init__(self, names: Sequence[str], kind: str, strength: float) -> None:
-        self._chosen = [vary for name, vary in VARIATIONS.get(kind, {}).items() if name in names]
+    def __init__(self, names: Sequence[str], kind: str, strength: float, classes: int = 0) -> None:
+        self._chosen = {name: vary for name, vary in VARIATIONS.get(kind, {}).items() if name in names}
         self._mixup = MIXUP in names
         self._strength = strength
+        self._classes = classes
 
     def __bool__(self) -> bool:
-        return bool(self._chosen) or self._mixup
+        return bool(self._chosen) or self._mixup or bool(self._classes)
 
     def __call__(self, seed: Any, samples: Any, targets: Any, *weights: Any) -> tuple[Any, ...]:
         """A batch varied.
@@ -82,13 +85,18 @@ class Augmentation:
         Args:
             seed: (2,) int32 tensor.
             samples: (batch, ...) float32, as the model is fed.
-            targets: (batch, outputs) float32.
+            targets: (batch, outputs) float32; with masks (batch, height, width) classes, which come back dense.
             *weights: (batch,) float32 sample weights, where there are any.
         """
         import tensorflow as tf
 
-        for at, vary in enumerate(self._chosen):
-            samples = vary(samples, seed + tf.constant([0, 7919 * (at + 1)], tf.int32), self._strength)
+        for at, (name, vary) in enumerate(self._chosen.items()):
+            drawn = seed + tf.constant([0, 7919 * (at + 1)], tf.int32)
+            if self._classes and name in MOVING:  # the same draws, so that the mask moves as the image does
+                targets = MOVING[name](targets[..., tf.newaxis], drawn, self._strength)[..., 0]
+            samples = vary(samples, drawn, self._strength)
+        if self._classes:
+            targets = tf.one_hot(tf.cast(targets, tf.int32), self._classes)
         if not self._mixup:
             return (samples, targets, *weights)
         mix = _mixing(tf.shape(samples)[0], seed + tf.constant([0, 104729], tf.int32), self._strength)
@@ -128,6 +136,24 @@ def _flip(samples: Any, seed: Any, _strength: float) -> Any:
     return tf.where(_uniform(samples, seed, 0.0, 1.0) < 0.5, tf.reverse(samples, [2]), samples)
 
 
+def _flip_vertical(samples: Any, seed: Any, _strength: float) -> Any:
+    """Half of the images are turned upside down, as in a mirror."""
+    import tensorflow as tf
+
+    return tf.where(_uniform(samples, seed, 0.0, 1.0) < 0.5, tf.reverse(samples, [1]), samples)
+
+
+def _turn(samples: Any, seed: Any, _strength: float) -> Any:
+    """Turned by a quarter, a half, three quarters or not at all; images that are not square by a half or not."""
+    import tensorflow as tf
+
+    turns = tf.cast(_uniform(samples, seed, 0.0, 4.0), tf.int32)
+    if samples.shape[1] == samples.shape[2]:
+        quarter = tf.reverse(tf.transpose(samples, [0, 2, 1, 3]), [1])
+        samples = tf.where(turns % 2 == 1, quarter, samples)
+    return tf.where(turns >= 2, tf.reverse(samples, [1, 2]), samples)
+
+
 def _shift_image(samples: Any, seed: Any, strength: float) -> Any:
     """Moved by up to an eighth of the height and width; the border is continued."""
     import tensorflow as tf
@@ -143,7 +169,7 @@ def _shift_image(samples: Any, seed: Any, strength: float) -> Any:
     return samples
 
 
-def _crop(samples: Any, seed: Any, strength: float) -> Any:
+def _crop(samples: Any, seed: Any, strength: float, *, method: str = "bilinear") -> Any:
     """A part of the image of 60 to 100 % of its sides, of another shape by up to an eighth, at its full size."""
     import tensorflow as tf
 
@@ -156,7 +182,7 @@ def _crop(samples: Any, seed: Any, strength: float) -> Any:
     top, left = draws[2] * (1.0 - high), draws[3] * (1.0 - wide)
     boxes = tf.stack([top, left, top + high, left + wide], axis=1)
     size = (samples.shape[1], samples.shape[2])
-    return tf.ensure_shape(tf.image.crop_and_resize(samples, boxes, tf.range(count), size), samples.shape)
+    return tf.ensure_shape(tf.image.crop_and_resize(samples, boxes, tf.range(count), size, method), samples.shape)
 
 
 def _colour(samples: Any, seed: Any, strength: float) -> Any:
@@ -254,8 +280,25 @@ def _noise(samples: Any, seed: Any, strength: float) -> Any:
 
 
 VARIATIONS: Mapping[str, Mapping[str, Variation]] = {
-    "image": {"flip": _flip, "crop": _crop, "shift": _shift_image, "colour": _colour, "erase": _erase},
+    "image": {
+        "flip": _flip,
+        "flip_vertical": _flip_vertical,
+        "rotate": _turn,
+        "crop": _crop,
+        "shift": _shift_image,
+        "colour": _colour,
+        "erase": _erase,
+    },
     "series": {"jitter": _jitter, "scale": _scale, "shift": _shift_steps, ROTATE: _rotate},
     "audio": {"shift": _shift_steps, "noise": _noise, "mask": _mask},
 }
 """Kind of data to its variations, in the order in which they are applied."""
+
+MOVING: Mapping[str, Variation] = {
+    "flip": _flip,
+    "flip_vertical": _flip_vertical,
+    "rotate": _turn,
+    "crop": partial(_crop, method="nearest"),
+    "shift": _shift_image,
+}
+"""Variations that move what is in an image; of a mask no new classes come out of them."""

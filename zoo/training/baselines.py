@@ -18,6 +18,7 @@ import numpy as np
 
 from zoo import metrics, preprocessing
 from zoo.data.dataset import Dataset, Split
+from zoo.training.pixel_baselines import pixel_baselines
 
 MAX_VALUES = 20_000_000
 """Samples times columns that the linear model is fitted on at most: about three seconds."""
@@ -42,6 +43,9 @@ def baselines(dataset: Dataset, *, seed: int) -> dict[str, dict[str, float]]:
     from threadpoolctl import threadpool_limits
 
     task = dataset.output.task
+    if task == "segmentation":
+        with threadpool_limits(1):
+            return pixel_baselines(dataset, seed=seed)
     columns = dataset.input.vocabulary or int(np.prod(dataset.input.shape))
     outputs = dataset.output.shape[-1]
     chosen = _subset(len(dataset.train), columns, seed, MAX_VALUES)

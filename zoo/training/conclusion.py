@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.data.dataset import Dataset
+from zoo.data.dataset import Dataset, Split
+from zoo.data.samples import MASK_BYTES
 from zoo.runs import PREDICTIONS, PREPROCESSING, Run, write_json, write_npz
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def conclude(
     write_json(run.path / PREPROCESSING, dataset.with_threshold(threshold).contract())
     arrays: dict[str, np.ndarray] = {}
     for name, split in (("validation", dataset.validation), ("test", dataset.test)):
-        arrays |= {f"{name}_targets": split.targets, f"{name}_outputs": at_best[name][1]}
+        arrays |= _kept(name, split, at_best[name][1], dataset.output.task)
     write_npz(run.path / PREDICTIONS, **arrays)
     metrics: dict[str, Any] = {name: values for name, (values, _) in at_best.items()}
     run.update(
@@ -72,3 +73,11 @@ def conclude(
         report(run)
     check()
     run.update(files=run.checksums(), seconds=time.monotonic() - began)
+
+
+def _kept(name: str, split: Split, outputs: np.ndarray, task: str) -> dict[str, np.ndarray]:
+    """Targets and outputs of a split for `predictions.npz`; of masks the first ones, as many as `MASK_BYTES` hold."""
+    count = len(split)
+    if task == "segmentation":
+        count = max(MASK_BYTES // max(int(np.prod(outputs.shape[1:])), 1), 1)
+    return {f"{name}_targets": np.asarray(split.targets[:count]), f"{name}_outputs": outputs[:count]}

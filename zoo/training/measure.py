@@ -15,6 +15,9 @@ LARGEST_BATCH = 1000
 BATCH_VALUES = 4_000_000
 """Input values that go through the model at once at most; its layers hold several times more."""
 
+BATCH_PIXELS = 2**19
+"""Of a segmentation: pixels at once, each of which has all features of the first and the last layers."""
+
 
 class Measured:
     """A split's model inputs with all that is needed to measure a model on it.
@@ -27,7 +30,7 @@ class Measured:
 
     def __init__(self, dataset: Dataset, split: Split, loss: Any) -> None:
         self._inputs = dataset.model_inputs(split)
-        self._targets = dense_targets(dataset, split)
+        self._targets = split.targets if dataset.output.task == "segmentation" else dense_targets(dataset, split)
         self._split, self._loss = split, loss
         self._task = dataset.output.task
         self._transform = dataset.target_transform
@@ -48,13 +51,33 @@ class Measured:
     def measure(self, forward: Any, threshold: float | None = None) -> tuple[dict[str, float], np.ndarray]:
         """Metrics with the data loss among them, and the outputs in target units, (n, outputs).
 
-        The loss is that of normal samples, where anomalies are looked for: of what the training means to lower.
+        The loss is that of normal samples, where anomalies are looked for: of what the training means to lower. Of a
+        segmentation the outputs are (n, height, width) uint8 classes: probabilities of all pixels are not kept.
         """
+        if self._task == "segmentation":
+            return self._measure_pixels(forward)
         outputs = run_batches(forward, self._inputs)
         judged = slice(None) if self._false_alarms is None else self._split.targets == 0
         loss = float(self._loss(self._targets[judged], outputs[judged]))
         answers = preprocessing.invert_target(outputs, self._transform)
         return {"loss": loss, **metrics.evaluate(self._task, self._split.targets, answers, threshold)}, answers
+
+    def _measure_pixels(self, forward: Any) -> tuple[dict[str, float], np.ndarray]:
+        """The loss and the figures over all pixels that are measured, a few images at a time."""
+        height, width, _ = self._inputs[:1].shape[1:]
+        size = max(1, BATCH_PIXELS // (height * width))
+        counts: Any = 0
+        loss, pixels, answers = 0.0, 0, []
+        for at in range(0, len(self._inputs), size):
+            outputs = forward(tf.constant(self._inputs[at : at + size])).numpy()
+            targets = np.asarray(self._targets[at : at + size])
+            wanted = targets != metrics.VOID
+            dense = np.eye(outputs.shape[-1], dtype=np.float32)[targets[wanted]]
+            loss += float(self._loss(dense, outputs[wanted])) * len(dense) if len(dense) else 0.0
+            pixels += len(dense)
+            answers.append(metrics.decide(self._task, outputs))
+            counts = counts + metrics.pixel_counts(targets, answers[-1], outputs.shape[-1])
+        return {"loss": loss / max(pixels, 1), **metrics.pixel_figures(counts)}, np.concatenate(answers)
 
 
 def dense_targets(dataset: Dataset, split: Split) -> np.ndarray:

@@ -12,6 +12,9 @@ from zoo.training.measure import Measured, dense_targets
 SAMPLE_LIMIT = 2000
 """Training samples measured in inference mode after each epoch."""
 
+SAMPLE_PIXELS = 2**20
+"""Of a segmentation: pixels of these samples."""
+
 
 class Prepared:
     """Tensors of a data set, made when they are first asked for.
@@ -34,17 +37,26 @@ class Prepared:
 
     @cached_property
     def targets(self) -> Any:
-        """Targets of the training split as a loss takes them, a tensor (n, outputs) float32."""
+        """Targets of the training split as a loss takes them, a tensor (n, outputs) float32; masks stay on disk."""
         import tensorflow as tf
 
+        if self.dataset.output.task == "segmentation":
+            return self.dataset.train.targets
         return tf.constant(dense_targets(self.dataset, self.dataset.train))
 
     def train_sample(self, seed: int, loss: Any) -> Measured:
         """A fixed sample of the training split, drawn by the seed, to measure with this loss."""
         if seed not in self._samples:
-            split = draw_samples(self.dataset.train, self.dataset.output.task, limit=SAMPLE_LIMIT, seed=seed)
+            split = draw_samples(self.dataset.train, self.dataset.output.task, limit=self._sample_limit(), seed=seed)
             self._samples[seed] = Measured(self.dataset, split, loss)
         return self._samples[seed].under(loss)
+
+    def _sample_limit(self) -> int:
+        """How many samples are measured; images with masks are few and take as long as many others."""
+        if self.dataset.output.task != "segmentation":
+            return SAMPLE_LIMIT
+        height, width = self.dataset.output.shape[:2]
+        return max(SAMPLE_PIXELS // (height * width), 1)
 
     def validation(self, loss: Any) -> Measured:
         """The validation split, to measure with this loss."""

@@ -245,4 +245,4 @@ def describe_run(folder: Path, config: RunConfig, dataset: Dataset, *, samples: 
     write_text(folder / LABELS, "".join(f"{label}\n" for label in dataset.output.labels))
     for file, split in ((CALIBRATION, dataset.train), (VALIDATION, dataset.validation)) if samples else ():
         chosen = draw_samples(split, dataset.output.task, seed=config.training.seed)
-        write_npz(folder / SAMPLES / file, samples=np.asarray(chosen.samples), targets=chosen.targets)
+        write_npz(folder / SAMPLES / file, samples=np.asarray(chosen.samples), targets=np.asarray(chosen.targets))

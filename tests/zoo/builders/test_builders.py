@@ -13,6 +13,7 @@ OUTPUTS = {
     "multilabel": OutputSpec(task="multilabel", shape=(3,)),
     "regression": OutputSpec(task="regression", shape=(2,), channels=(0,)),
     "anomaly": OutputSpec(task="anomaly", shape=(1,)),
+    "segmentation": OutputSpec(task="segmentation", shape=(16, 16, 3)),
 }
 OUTSIDE = ("hub", "application")  # of networks made by others, which have tests of their own
 CASES = [
@@ -35,8 +36,8 @@ def test_every_builder_does_every_task_on_every_kind_its_card_names(name, kind, 
     model = get_builder(name)(inputs_of(kind), OUTPUTS[task])
     found = model.predict(np.random.default_rng(0).random((3, *SHAPES[kind])).astype("float32"), verbose=0)
     assert found.shape == (3, *OUTPUTS[task].shape)
-    if task == "multiclass":
-        np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-5)
+    if task in ("multiclass", "segmentation"):
+        np.testing.assert_allclose(found.sum(axis=-1), 1.0, rtol=1e-5)
     elif task not in ("regression", "anomaly"):
         assert ((found > 0) & (found < 1)).all()
 

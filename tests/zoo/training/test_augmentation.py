@@ -42,7 +42,9 @@ def test_a_variation_changes_samples_by_its_seed_and_keeps_their_shape(kind, nam
         assert samples.max() <= 255 + 1e-3
 
 
-@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, name in CASES if name != "flip"])
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind, name in CASES if name not in ("flip", "flip_vertical", "rotate")]
+)
 def test_a_stronger_variation_changes_more(kind, name):
     base = samples_of(kind)
     changes = [float(np.abs(vary(kind, name, strength=strength)[0] - base).mean()) for strength in (0.1, 2.0)]
@@ -147,3 +149,40 @@ def test_what_parts_a_history_from_its_future_is_refused(name):
     assert read_augment("jitter", "series", "regression", forecast=True) == ("jitter",)
     with pytest.raises(UsageError, match=f"augment = {name} would part a history from the steps after it"):
         read_augment(name, "series", "regression", forecast=True)
+
+
+@pytest.mark.parametrize("name", ["flip", "flip_vertical", "rotate", "crop", "shift"])
+def test_what_moves_an_image_moves_its_mask_alike(name):
+    import tensorflow as tf
+
+    masks = np.repeat(np.repeat(np.random.default_rng(0).integers(0, 3, (32, 4, 4)), 4, axis=1), 4, axis=2)
+    images = (masks[..., np.newaxis] * 100).astype(np.float32)
+    found, dense = Augmentation([name], "image", 1.0, classes=3)(tf.constant((1, 2)), images, masks.astype(np.float32))
+    assert dense.shape == (32, 16, 16, 3)
+    assert not np.array_equal(np.argmax(dense, axis=-1), masks)
+    wrong = np.abs(np.asarray(found)[..., 0] - 100 * np.argmax(dense, axis=-1)) > 50
+    # only the bilinear seams of a cropped image are not plain
+    assert wrong.mean() < (0.1 if name == "crop" else 1e-9)
+
+
+@pytest.mark.parametrize("name", ["colour", "erase"])
+def test_what_changes_colours_leaves_the_mask(name):
+    import tensorflow as tf
+
+    masks = np.random.default_rng(0).integers(0, 3, (8, 16, 16))
+    images = samples_of("image", 8)[:, :16, :16]
+    images = np.concatenate([images, images], axis=2)[:, :, :16]
+    _, dense = Augmentation([name], "image", 1.0, classes=3)(tf.constant((1, 2)), images, masks.astype(np.float32))
+    assert np.array_equal(np.argmax(dense, axis=-1), masks)
+
+
+def test_a_turned_image_is_one_of_its_four_quarter_turns():
+    import tensorflow as tf
+
+    images = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 1)).astype(np.float32)
+    found = np.asarray(Augmentation(["rotate"], "image", 1.0)(tf.constant((1, 2)), images, images[:, 0, 0])[0])
+    turns = [
+        [k for k in range(4) if np.array_equal(new, np.rot90(old, k))] for new, old in zip(found, images, strict=True)
+    ]
+    assert all(turns)
+    assert {k for several in turns for k in several} == {0, 1, 2, 3}
