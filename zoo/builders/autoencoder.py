@@ -165,9 +165,9 @@ def _check_depth(shape: tuple[int, ...], layers: int) -> None:
     """Raises ModelError where the strides would halve sides that are down to one value."""
     most = math.ceil(math.log2(max(shape[1:3])))
     if layers > most:
+        fewer = f"layers = {most} or fewer, or " if most else ""
         raise ModelError(
-            f"autoencoder with layers = {layers} halves {shape[1]} x {shape[2]} to nothing; take layers = {most} or "
-            "fewer, or network = dense"
+            f"autoencoder with layers = {layers} halves {shape[1]} x {shape[2]} to nothing; take {fewer}network = dense"
         )
 
 

@@ -35,7 +35,7 @@ def test_the_answer_is_the_mean_squared_error_of_the_rebuilt_input(shape, kind, 
     [
         ((5,), "table", {"network": "conv"}, "no table; take dense"),
         ((4, 4, 1), "image", {"layers": 3}, "layers = 3 halves 4 x 4 to nothing; take layers = 2 or fewer"),
-        ((1, 4), "series", {}, "layers = 0 or fewer, or network = dense"),
+        ((1, 4), "series", {}, "layers = 2 halves 1 x 1 to nothing; take network = dense"),
     ],
 )
 def test_convolutions_that_cannot_be_are_refused(shape, kind, hyperparameters, message):
