@@ -13,8 +13,14 @@ CARDS = (
         dataset="wisdm51_watch",
         task="multiclass",
         summary="convolution along the steps of a watch's accelerometer, tested on other people",
-        hyperparameters={"filters": 32, "dropout": 0.3},
-        training={"epochs": 15, "learning_rate": 0.005, **_HAR},
+        hyperparameters={"filters": 28, "blocks": 4, "growth": 1.2, "kernel": 9, "dropout": 0.4},
+        training={
+            "epochs": 45,
+            "learning_rate": 0.005,
+            **_HAR,
+            "augment": "rotate+scale+jitter+mixup",
+            "augment_strength": 0.7,
+        },
     ),
     RecipeCard(
         name="har-gru",
