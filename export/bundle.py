@@ -11,6 +11,7 @@ import numpy as np
 
 from zoo import (
     answers,
+    boxes,
     device,
     edges,
     histories,
@@ -31,6 +32,7 @@ from zoo.errors import ModelError, ResourceError, UsageError
 GOLDEN_SAMPLES = 32
 PROGRAM = (
     answers,
+    boxes,
     edges,
     histories,
     inputs,

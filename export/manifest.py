@@ -161,6 +161,8 @@ def _meaning(output: Mapping[str, Any]) -> str:
     if output["task"] == "anomaly":
         above = f", an anomaly above {output['threshold']:.6g}" if "threshold" in output else ""
         return f"mean squared difference of input and reconstruction{above}"
+    if output["task"] == "detection":
+        return "in each cell the score of each label, centre x and y in it, roots of width and height; see boxes.py"
     if output["task"] == "regression":
         return "(y - offset) / scale is the value in target units" if output.get("scale") else "value in target units"
     if output["task"] == "segmentation":

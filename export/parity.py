@@ -55,15 +55,15 @@ def compare(
     Args:
         reference: Of Keras, (n, *shape) float32.
         outputs: Of the file, dequantised, same shape.
-        targets: (n,) classes, (n, labels), (n, targets) in target units, or (n, height, width) classes of pixels; None
-            where unknown.
+        targets: As `zoo.metrics.evaluate` takes them; None where unknown.
         output: The contract's "output": task, scale and offset of standardised targets, threshold of anomalies.
         split: Name for the samples.
     """
     task, threshold = str(output["task"]), output.get("threshold")
     if task == "segmentation":
         return _compare_pixels(reference, outputs, targets, split)
-    flat, other = (np.asarray(values, np.float32).reshape(len(values), -1) for values in (reference, outputs))
+    shape = reference.shape[1:] if task == "detection" else (-1,)  # a detector's maps keep their axes
+    flat, other = (np.asarray(values, np.float32).reshape(len(values), *shape) for values in (reference, outputs))
     own = None if threshold is None else own_threshold(flat, other, threshold)
     figures: dict[str, Any] = {}
     if targets is not None:
@@ -116,8 +116,7 @@ def _same_answers(
         first, second = (metrics.decide(task, *pair) for pair in ((flat, threshold), (other, own)))
         apart = np.abs(flat[:, 0] / max(threshold, TINY) - other[:, 0] / max(own, TINY))
         return np.asarray(((first == 1) & (second == 1)) | (apart <= CLOSE))
-    one, two = (metrics.decide(task, values).reshape(len(values), -1) for values in (flat, other))
-    return np.asarray(np.all(one == two, axis=1))
+    return metrics.same_answers(task, flat, other)
 
 
 def _figures(task: str, before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, Any]:
@@ -158,7 +157,9 @@ def is_chance(parity: Parity, targets: np.ndarray, task: str) -> bool:
         counts = np.bincount(targets[targets != metrics.VOID].reshape(-1))
         # of one answer to every pixel: its share is the intersection over union of that class, the others have none
         return not parity.metric_before > float(counts.max() / counts.sum() / np.count_nonzero(counts))
-    constant = 0.0 if task == "regression" else float(np.max(np.unique(targets, return_counts=True)[1]) / len(targets))
+    if task in ("regression", "detection"):
+        return not parity.metric_before > 0.0
+    constant = float(np.max(np.unique(targets, return_counts=True)[1]) / len(targets))
     return not parity.metric_before > constant
 
 

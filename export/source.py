@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from export.signature import Arrays, Signature, Tensor
+from zoo.cards import BOX_NUMBERS
 from zoo.errors import DataError, UsageError
 from zoo.preprocessing import apply
 
@@ -120,6 +121,8 @@ def fit_targets(targets: np.ndarray, output: Tensor, answer: Mapping[str, Any]) 
         if targets.shape[1:] != output.shape[:2]:
             raise DataError(f"masks have shape {targets.shape[1:]}; output {output.name!r} answers {output.shape}")
         return targets
+    if task == "detection":
+        return _fit_objects(targets, output)
     flat = targets.reshape(len(targets), -1)
     if task == "multiclass" and flat.shape[1] == width > 1:
         flat = flat.argmax(axis=1)[:, None]
@@ -137,6 +140,19 @@ def fit_targets(targets: np.ndarray, output: Tensor, answer: Mapping[str, Any]) 
             f"targets of output {output.name!r} are not all classes from 0 to {classes - 1}; number them so"
         )
     return flat[:, 0].astype(np.int64)
+
+
+def _fit_objects(targets: np.ndarray, output: Tensor) -> np.ndarray:
+    """Objects as they are; raises DataError where they are none of a detector's classes."""
+    if targets.ndim != 3 or targets.shape[-1] != 5:
+        raise DataError(
+            f"targets of output {output.name!r} have shape {targets.shape[1:]} a sample; expected (most, 5): class, "
+            "x_min, y_min, x_max, y_max"
+        )
+    classes = output.shape[-1] - BOX_NUMBERS
+    if not targets[..., 0].max(initial=0) < classes:
+        raise DataError(f"targets of output {output.name!r} have classes beyond 0 to {classes - 1}; number them so")
+    return targets
 
 
 def random_samples(contract: Mapping[str, Any], signature: Signature) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ import zoo
 HEAVY = ("tensorflow", "keras", "sklearn", "pandas", "matplotlib")
 RUNS_A_FRAMEWORK = (
     "zoo.hub_layer",
+    "zoo.training.centres",
     "zoo.training.loop",
     "zoo.training.measure",
     "zoo.training.optimizers",

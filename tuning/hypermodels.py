@@ -22,6 +22,7 @@ METRICS: Mapping[str, tuple[str, ...]] = {
     "regression": ("mae",),
     "anomaly": (),
     "segmentation": ("accuracy",),
+    "detection": (),
 }
 """Task to the Keras metrics that its model is compiled with."""
 

@@ -83,7 +83,7 @@ class Scoring:
 
         if self._dataset.output.task == "segmentation":
             return self._of_pixels(outputs)
-        outputs = outputs.reshape(len(outputs), -1).astype(np.float32)
+        outputs = outputs.reshape(len(outputs), *self._dataset.output.shape).astype(np.float32)
         loss = loss_function(self._config.training.loss)(dense_targets(self._dataset, self._samples), outputs)
         answers = preprocessing.invert_target(outputs, self._dataset.target_transform)
         found = metrics.evaluate(self._dataset.output.task, self._samples.targets, answers)

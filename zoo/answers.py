@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Tuple
 
 import numpy as np
 
 if __package__:
-    from . import preprocessing
+    from . import boxes, preprocessing
     from .interpreters import ModelError
 else:
+    import boxes  # type: ignore[import-not-found,no-redef]
     import preprocessing  # type: ignore[import-not-found,no-redef]
     from interpreters import ModelError  # type: ignore[import-not-found,no-redef]
 
@@ -22,19 +23,30 @@ else:
 BY_LABEL = {"regression": "values", "multilabel": "probabilities", "segmentation": "shares"}
 """Tasks whose answer is a number for each label or target, and what these are."""
 
+OBJECT = ("label", "score", "x_min", "y_min", "x_max", "y_max")
+"""What is told of an object that was found; its box in pixels of the image as it was given."""
 
-def answers(outputs: np.ndarray, contract: Mapping[str, Any], top: int = 1) -> list[dict[str, Any]]:
-    """Answers for people: label and probability (the `top` best), each label's probability, values, shares, or a score.
+Sizes = Sequence[Tuple[int, int]]
+"""Height and width of each image as it was given; empty where the model was fed images of its own size."""
+
+
+def answers(outputs: np.ndarray, contract: Mapping[str, Any], top: int = 1, sizes: Sizes = ()) -> list[dict[str, Any]]:
+    """Answers for people: label and probability (the `top` best), each label's, values, shares, a score, or objects.
 
     Args:
-        outputs: Of the model, (n, outputs) float32; of a segmentation the classes' shares of the pixels, (n, classes).
-        contract: With "output": task, labels, the scale of regression targets and the threshold of anomalies.
+        outputs: Of the model, (n, outputs) float32; of a segmentation the classes' shares of the pixels, (n, classes);
+            of a detector its maps.
+        contract: With "output": task, labels, the scale of regression targets, the threshold of anomalies and the
+            lowest score of objects.
         top: Labels per sample of a multi-class model.
+        sizes: Of the images that a detector saw.
 
     Returns:
         A mapping for each sample; all its values are None where an output is NaN.
     """
     output = contract["output"]
+    if output["task"] == "detection":
+        return [{"objects": found} for found in _objects(outputs, contract, sizes)]
     flat = preprocessing.invert_target(_flat(outputs), output)
     labels = _labels(flat, output)
     if output["task"] == "anomaly":
@@ -59,9 +71,11 @@ def answer_columns(outputs: np.ndarray, contract: Mapping[str, Any], top: int = 
 
     The columns are `label` and `probability` (then `label_2`, `probability_2`, as far as `top` goes), for two classes
     also `probability_<second label>`, which is the score to rank by; `label` and `score` of anomalies; a column for
-    each label or each target otherwise.
+    each label or each target otherwise. A detector's columns are empty here: its cells are those of `answer_rows`.
     """
     output = contract["output"]
+    if output["task"] == "detection":
+        return {name: [] for name in OBJECT}
     flat = preprocessing.invert_target(_flat(outputs), output)
     labels, known = _labels(flat, output), np.isfinite(flat).all(axis=1).tolist()
     if output["task"] == "anomaly":
@@ -95,6 +109,52 @@ def _told_apart(flat: np.ndarray, output: Mapping[str, Any]) -> list[str]:
         )
     labels = _labels(flat, output)
     return [labels[score > threshold] for score in flat[:, 0].tolist()]
+
+
+def answer_rows(
+    first: Sequence[Sequence[str]],
+    outputs: np.ndarray,
+    contract: Mapping[str, Any],
+    top: int = 1,
+    sizes: Sizes = (),
+) -> list[tuple[str, ...]]:
+    """The same answers as rows of text: one for each sample; of a detector one for each object.
+
+    An image in which nothing was found has one row with empty cells, as in a table of boxes to train on.
+
+    Args:
+        first: Cells of each sample that its rows begin with.
+        outputs: As of `answers`, as are the others.
+        contract: Likewise.
+        top: Likewise.
+        sizes: Likewise.
+    """
+    if contract["output"]["task"] != "detection":
+        return [(*cells, *row) for cells, row in zip(first, zip(*answer_columns(outputs, contract, top).values()))]
+    rows: list[tuple[str, ...]] = []
+    for cells, found in zip(first, _objects(outputs, contract, sizes)):
+        for one in found or [{}]:
+            numbers = ["%.6f" % one["score"], *("%.2f" % one[name] for name in OBJECT[2:])] if one else [""] * 5
+            rows.append((*cells, one.get("label", ""), *numbers))
+    return rows
+
+
+def _objects(outputs: np.ndarray, contract: Mapping[str, Any], sizes: Sizes) -> list[list[dict[str, Any]] | None]:
+    """The objects of each image; None where an output is NaN."""
+    output, labels = contract["output"], contract["output"].get("labels")
+    told: list[list[dict[str, Any]] | None] = [None] * len(outputs)
+    known = np.flatnonzero(np.isfinite(_flat(outputs)).all(axis=1))
+    if not len(known):
+        return told
+    found = boxes.decode(outputs[known], float(output.get("score_threshold") or boxes.THRESHOLD))
+    for at, rows in zip(known.tolist(), found):
+        height, width = sizes[at] if len(sizes) else contract["input"]["shape"][:2]
+        rows = rows.astype(float) * [1, 1, width, height, width, height]
+        told[at] = [
+            {"label": str(labels[int(row[0])] if labels else int(row[0])), **dict(zip(OBJECT[1:], row[1:].tolist()))}
+            for row in rows
+        ]
+    return told
 
 
 def _silent(found: list[dict[str, Any]], flat: np.ndarray) -> list[dict[str, Any]]:

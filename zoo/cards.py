@@ -9,13 +9,15 @@ from typing import Any, Literal, get_args
 from zoo.errors import UsageError
 from zoo.hyperparameters import Hyperparameter
 
-Task = Literal["binary", "multiclass", "multilabel", "regression", "anomaly", "segmentation"]
+Task = Literal["binary", "multiclass", "multilabel", "regression", "anomaly", "segmentation", "detection"]
 Kind = Literal["image", "table", "series", "audio", "text"]
 TASKS: tuple[Task, ...] = get_args(Task)
 USUAL_TASKS: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
 """Those of a network with one last layer for the answers."""
 SOFTMAX: tuple[Task, ...] = ("multiclass", "segmentation")
 KINDS: tuple[Kind, ...] = get_args(Kind)
+BOX_NUMBERS = 4
+"""Numbers of a cell of a detector's map besides those of the classes; see `zoo.boxes`."""
 
 
 def a_task(task: Task) -> str:
@@ -53,9 +55,9 @@ class OutputSpec:
     Attributes:
         task: "binary" is one sigmoid, "multiclass" a softmax, "multilabel" a sigmoid each, "regression" linear,
             "anomaly" a score that is the higher the less a sample is like the normal ones,
-            "segmentation" a softmax for every pixel.
-        shape: Without the batch axis: (1,) for binary and anomaly, (classes,), (labels,), (targets,) or (height, width,
-            classes).
+            "segmentation" a softmax for every pixel, "detection" a map of sigmoids, see `zoo.boxes`.
+        shape: Without the batch axis: (1,) for binary and anomaly, (classes,), (labels,), (targets,), (height, width,
+            classes), or for detection (rows, columns, classes + 4).
         labels: Class names (two for binary and anomaly), label names, or target names.
         channels: Of a forecast, the positions of what is forecast among the input's channels. The answers are then all
             steps ahead of the first of them, in their order, followed by those of the next; empty where nothing is
@@ -72,7 +74,8 @@ class OutputSpec:
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise UsageError(f"task {self.task!r} is unknown; choose one of {', '.join(TASKS)}")
-        wanted = 2 if self.task in ("binary", "anomaly") else self.shape[-1]
+        numbers = self.shape[-1] - (BOX_NUMBERS if self.task == "detection" else 0)
+        wanted = 2 if self.task in ("binary", "anomaly") else numbers
         if self.labels and len(self.labels) != wanted:
             raise UsageError(f"{len(self.labels)} labels for a {self.task} output of {wanted}; give one label for each")
 

@@ -42,6 +42,7 @@ LOSSES: Mapping[str, tuple[Task, ...]] = {
     "huber": TASKS,
     "binary_crossentropy": ("binary", "multilabel"),
     "categorical_crossentropy": ("multiclass", "segmentation"),
+    "centres_and_boxes": ("detection",),
 }
 """Loss to the tasks it makes sense for."""
 
@@ -52,6 +53,7 @@ MONITORS: Mapping[Task, tuple[str, ...]] = {
     "regression": ("loss", "mae", "rmse", "r2"),
     "anomaly": ("loss",),
     "segmentation": ("loss", "mean_iou", "accuracy", "pixel_error", "macro_f1"),
+    "detection": ("loss", "map50", "f1"),
 }
 """Task to the validation metrics that can decide which weights are kept."""
 
@@ -65,6 +67,7 @@ DEFAULT_LOSS: Mapping[Task, str] = {
     "regression": "mse",
     "anomaly": "mae",
     "segmentation": "categorical_crossentropy",
+    "detection": "centres_and_boxes",
 }
 """Task to its loss; that of an anomaly's score, which is a mean squared error, against 0 is its mean."""
 
@@ -158,7 +161,11 @@ class TrainingConfig:
             "auto",
             "validation metric that decides which weights are kept; auto is the task's usual one, ties by loss; "
             "last keeps the weights of the last epoch",
-            ("auto", KEEP_LAST, "loss", "accuracy", "macro_f1", "auc", "mae", "rmse", "r2", "mean_iou", "pixel_error"),
+            (
+                "auto",
+                KEEP_LAST,
+                *dict.fromkeys(name for names in MONITORS.values() for name in names),
+            ),
         )
     )
     seed: int = knob_field(integer("seed", 0, "makes weights, splits and order repeatable", low=0, high=2**31 - 1))

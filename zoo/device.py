@@ -29,7 +29,7 @@ import numpy as np
 
 if __package__:
     from . import preprocessing, runner, streaming
-    from .answers import TOO_FAR, answer_columns, answers, unanswered
+    from .answers import TOO_FAR, answer_columns, answer_rows, answers, unanswered
     from .edges import contract_ports, edge_problems
     from .inputs import IMAGE_SUFFIXES as IMAGE_SUFFIXES
     from .inputs import Chunk, read_inputs
@@ -41,7 +41,7 @@ else:
     import preprocessing  # type: ignore[import-not-found,no-redef]
     import runner  # type: ignore[import-not-found,no-redef]
     import streaming  # type: ignore[import-not-found,no-redef]
-    from answers import TOO_FAR, answer_columns, answers, unanswered  # type: ignore[import-not-found,no-redef]
+    from answers import TOO_FAR, answer_columns, answer_rows, answers, unanswered  # type: ignore[import-not-found,no-redef]
     from edges import contract_ports, edge_problems  # type: ignore[import-not-found,no-redef]
     from inputs import Chunk, read_inputs  # type: ignore[import-not-found,no-redef]
     from interpreters import (  # type: ignore[import-not-found,no-redef]
@@ -86,8 +86,8 @@ class Job:
         self.counts = {"answered": 0, "skipped": 0, "null": 0}
         self.named: list[str] = []
 
-    def run(self, paths: Sequence[str]) -> Iterator[tuple[list[str], np.ndarray]]:
-        """Names and outputs, NaN in rows without an answer.
+    def run(self, paths: Sequence[str]) -> Iterator[tuple[list[str], np.ndarray, Sequence[tuple[int, int]]]]:
+        """Names, outputs (NaN in rows without an answer), and of images their sizes.
 
         Raises:
             DataError: A bad row, unless they are allowed; or a file that cannot be used.
@@ -103,10 +103,10 @@ class Job:
             self.counts["answered"] += len(good)
             if self._on_bad_row == "skip":
                 self.counts["skipped"] += len(problems)
-                yield [chunk.names[at] for at in good], answered[good]
+                yield [chunk.names[at] for at in good], answered[good], [chunk.sizes[at] for at in good if chunk.sizes]
                 continue
             self.counts["null"] += len(problems)
-            yield chunk.names, answered
+            yield chunk.names, answered, chunk.sizes
 
     def _answer(self, chunk: Chunk) -> tuple[np.ndarray, dict[int, str]]:
         """Outputs for all of a chunk, NaN for what has a problem; and the problems, those of the answers too."""
@@ -376,14 +376,15 @@ def _predict(options: argparse.Namespace, job: Job) -> tuple[dict[str, Any], str
     lines: list[str] = []
     with _writing(options.out) if options.out else contextlib.nullcontext() as writer:
         header: list[str] = []
-        for names, outputs in job.run(options.input):
-            columns = {"input": names, **answer_columns(outputs, job.contract, options.top)}
-            table = [*([] if header else [list(columns)]), *zip(*columns.values())]
-            header = list(columns)
+        for names, outputs, sizes in job.run(options.input):
+            rows = answer_rows([(name,) for name in names], outputs, job.contract, options.top, sizes)
+            columns = ["input", *answer_columns(outputs, job.contract, options.top)]
+            table = [*([] if header else [tuple(columns)]), *rows]
+            header = columns
             if writer is not None:
                 writer.writerows(table)
             elif options.json:
-                told = answers(outputs, job.contract, options.top)
+                told = answers(outputs, job.contract, options.top, sizes)
                 found += [{"input": name, **answer} for name, answer in zip(names, told)]
             else:
                 lines += ["\t".join(row) for row in table]

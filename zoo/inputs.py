@@ -43,6 +43,7 @@ class Chunk(NamedTuple):
         unseen: Column to cells whose category the training split did not hold.
         missing: Column to cells that are missing, and have their trained default.
         lines: Of each, the line of the file that it begins on; empty where the file is no table.
+        sizes: Height and width of each image before the steps; empty where these are none.
     """
 
     names: list[str]
@@ -52,6 +53,7 @@ class Chunk(NamedTuple):
     unseen: Mapping[str, int] = {}
     missing: Mapping[str, int] = {}
     lines: Sequence[int] = ()
+    sizes: Sequence[tuple[int, int]] = ()
 
     def place(self, at: int) -> str:
         """Where a sample stands, for messages: its file and line, or its name."""
@@ -94,9 +96,15 @@ def _read(path: str, contract: Mapping[str, Any], tell: Callable[[str], None]) -
     if suffix not in IMAGE_SUFFIXES:
         raise DataError(f"{path} is of no known kind; expected .npy, .csv, .tsv, .wav or an image")
     try:
-        return [Chunk([path], prepare(read_image(path)[np.newaxis], contract), {})]
+        pixels = read_image(path)
+        return [Chunk([path], prepare(pixels[np.newaxis], contract), {}, sizes=[image_size(pixels)])]
     except DataError as error:
-        return [Chunk([path], np.zeros((1, *contract["input"]["shape"]), np.float32), {0: str(error)})]
+        return [Chunk([path], np.zeros((1, *contract["input"]["shape"]), np.float32), {0: str(error)}, sizes=[(0, 0)])]
+
+
+def image_size(pixels: np.ndarray) -> tuple[int, int]:
+    """Height and width of one image."""
+    return int(pixels.shape[0]), int(pixels.shape[1])
 
 
 def picture_chunk(name: str, path: str | Path) -> Chunk:
@@ -454,7 +462,8 @@ def array_chunks(path: str | Path, contract: Mapping[str, Any]) -> Iterator[Chun
         raw = np.asarray(array[start : start + size])
         names = [str(path)] if single else [f"{path}:{start + row + 1}" for row in range(len(raw))]
         samples = raw if pictures else prepare(raw, contract)
-        yield Chunk(names, samples, array_problems(raw, samples, names, contract))
+        sizes = [image_size(raw[0])] * len(raw) if contract["input"]["kind"] == "image" else []
+        yield Chunk(names, samples, array_problems(raw, samples, names, contract), sizes=sizes)
 
 
 def array_problems(

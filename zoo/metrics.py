@@ -1,10 +1,12 @@
-"""Quality figures, numpy only: accuracy, macro F1, AUC, MAE, RMSE, R2, IoU, agreement."""
+"""Quality figures, numpy only: accuracy, macro F1, AUC, MAE, RMSE, R2, IoU, agreement; of objects see `zoo.finding`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
+
+from zoo import boxes, finding
 
 PRIMARY: Mapping[str, str] = {
     "binary": "accuracy",
@@ -13,6 +15,7 @@ PRIMARY: Mapping[str, str] = {
     "regression": "r2",
     "anomaly": "auc",
     "segmentation": "mean_iou",
+    "detection": "map50",
 }
 DECIDING: Mapping[str, str] = {**PRIMARY, "anomaly": "loss"}
 """What decides on the validation split where nobody says: it holds no anomalies, so there is no AUC on it."""
@@ -23,6 +26,7 @@ MEASURED: Mapping[str, tuple[str, ...]] = {
     "regression": ("mae", "rmse", "r2"),
     "anomaly": ("accuracy", "macro_f1", "auc"),
     "segmentation": ("accuracy", "pixel_error", "mean_iou", "macro_f1"),
+    "detection": ("map50", "precision", "recall", "f1"),
 }
 """Task to all that `evaluate` gives."""
 ERRORS = frozenset({"mae", "rmse", "pixel_error", "loss", "val_loss"})
@@ -38,15 +42,18 @@ def evaluate(task: str, targets: np.ndarray, outputs: np.ndarray, threshold: flo
     Args:
         task: One of `zoo.cards.TASKS`.
         targets: (n,) classes for binary, multiclass and anomaly (0 normal, 1 anomaly), (n, labels) of 0 and 1,
-            (n, targets) in target units, or (n, height, width) classes of pixels, `VOID` where none is measured.
+            (n, targets) in target units, or (n, height, width) classes of pixels, `VOID` where none is measured; or
+            (n, most, 5) objects as in `zoo.boxes`.
         outputs: (n, 1) or (n, classes) probabilities, (n, targets) in target units, (n, 1) scores of anomalies, or of
-            pixels (n, height, width, classes) probabilities or (n, height, width) classes.
+            pixels (n, height, width, classes) probabilities or (n, height, width) classes; or a detector's maps.
         threshold: Scores above it are anomalies; None leaves out what needs a decision.
 
     Returns:
         Metric name to value, as a fraction or in target units; NaN where a metric is undefined, such as the AUC of
         one class.
     """
+    if task == "detection":
+        return finding.measure(targets, outputs)
     if task == "regression":
         return regression(targets.reshape(len(targets), -1), outputs.reshape(len(outputs), -1))
     if task == "multilabel":
@@ -185,15 +192,24 @@ def agreement(task: str, first: np.ndarray, second: np.ndarray) -> float:
     """Share of samples, or pixels, with the same answer of two models; of numbers the R2 of one against the other.
 
     Two constant regressions agree fully where they are equal and not at all where they differ. Numbers are those of a
-    regression, and scores of anomalies.
+    regression, and scores of anomalies. For detection the share of images in which both find the same objects, see
+    `zoo.boxes.same_objects`.
     """
     if task in ("regression", "anomaly"):
         value = regression(first.reshape(len(first), -1), second.reshape(len(second), -1))["r2"]
         return value if np.isfinite(value) else float(np.allclose(first, second))
-    one, two = decide(task, first), decide(task, second)
     if task == "segmentation":
-        return float(np.mean(one == two))
-    return float(np.mean(np.all((one == two).reshape(len(one), -1), axis=-1)))
+        return float(np.mean(decide(task, first) == decide(task, second)))
+    return float(np.mean(same_answers(task, first, second)))
+
+
+def same_answers(task: str, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Whether two models give the same answer to each sample, (n,) bool; not for regression."""
+    if task == "detection":
+        faint = boxes.THRESHOLD / 2
+        return boxes.same_objects(boxes.decode(first, faint), boxes.decode(second, faint))
+    one, two = decide(task, first), decide(task, second)
+    return np.asarray(np.all((one == two).reshape(len(one), -1), axis=-1))
 
 
 def better(metric: str, value: float, than: float) -> bool:

@@ -138,6 +138,8 @@ def _output(edge: Edge, contract: Mapping[str, Any], files: dict[str, str]) -> V
         return _features(edge, _units(labels, answer), **listed)
     if task == "anomaly":
         return _features(edge, f"Score of an anomaly, which is one above {answer.get('threshold')}.")
+    if task == "detection":
+        return _features(edge, "Map: scores, then centre x and y in the cell, roots of width and height.")
     meaning = ""
     if task == "binary":
         meaning = f"Probability of {labels[-1]}, otherwise {labels[0]}." if len(labels) == 2 else "Probability of 1."

@@ -87,8 +87,8 @@ def test_every_file_of_a_tflite_bundle_is_reproducible(
             second = export.export_model(run, quantize=mode, out=tmp_path / "the other" / mode, child=other)
         names = sorted(file.name for file in first.path.iterdir())
         assert names == [
-            "SHA256SUMS", "answers.py", "bundle.json", "edges.py", "golden.npz", "histories.py", "inputs.py",
-            "interpreters.py", "labels.txt", "masks.py", "micro_runtime.py", "model.tflite", "predict.py",
+            "SHA256SUMS", "answers.py", "boxes.py", "bundle.json", "edges.py", "golden.npz", "histories.py",
+            "inputs.py", "interpreters.py", "labels.txt", "masks.py", "micro_runtime.py", "model.tflite", "predict.py",
             "preprocessing.py", "rows.py", "runner.py", "sound.py", "streaming.py", "tflite_file.py",
         ]  # fmt: skip
         for name in names:

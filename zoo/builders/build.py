@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from zoo.boxes import grid_of
 from zoo.builders.builder import get_builder
-from zoo.cards import InputSpec, Kind, OutputSpec, Task
+from zoo.cards import BOX_NUMBERS, InputSpec, Kind, OutputSpec, Task
 from zoo.errors import UsageError
 
 KIND_OF_RANK: dict[int, Kind] = {1: "table", 2: "series", 3: "image"}
@@ -32,7 +33,7 @@ def build(
         num_classes: Softmax of this many, for every pixel where the builder does that; with `task="binary"` or
             `"multilabel"`, see `task`.
         num_outputs: Targets of a regression, which is the task where neither classes nor labels are given.
-        task: One of `zoo.cards.TASKS`, where it is not clear from the rest.
+        task: One of `zoo.cards.TASKS`, where it is not clear from the rest; a builder of one task has that.
         labels: Class or label names; their number counts where `num_classes` is not given.
         inputs: The full input spec.
         outputs: The full output spec.
@@ -48,7 +49,7 @@ def build(
     if inputs is None:
         inputs = _input_spec(input_shape)
     found = get_builder(builder)
-    if found.card.tasks in (("anomaly",), ("segmentation",)):
+    if found.card.tasks in (("anomaly",), ("segmentation",), ("detection",)):
         task = task or found.card.tasks[0]
     if outputs is None:
         outputs = _output_spec(num_classes or len(labels) or None, num_outputs, task, labels, inputs.shape)
@@ -72,8 +73,12 @@ def _output_spec(
         return OutputSpec(task=task, shape=(num_outputs,), labels=labels)
     if task in ("binary", "anomaly"):
         return OutputSpec(task=task, shape=(1,), labels=labels)
-    if num_classes is None or num_classes < (1 if task == "multilabel" else 2):
+    if num_classes is None or num_classes < (1 if task in ("multilabel", "detection") else 2):
         raise UsageError(f"num_classes = {num_classes} for a {task} task; give the number of classes, 2 or more")
     if task == "segmentation":
         return OutputSpec(task=task, shape=(*shape[:2], num_classes), labels=labels)
+    if task == "detection":
+        if len(shape) != 3:
+            raise UsageError(f"input shape {shape} for a detection task; give input_shape = (height, width, channels)")
+        return OutputSpec(task=task, shape=(*grid_of(*shape[:2]), num_classes + BOX_NUMBERS), labels=labels)
     return OutputSpec(task=task, shape=(num_classes,), labels=labels)

@@ -192,6 +192,7 @@ for _name in (
     "hub",
     "application",
     "unet",
+    "detector",
 ):
     BUILDERS.add(_name, f"zoo.builders.{_name}:{_name}")
 

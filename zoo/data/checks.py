@@ -123,6 +123,9 @@ def look_alikes(raw: Raw, digests: np.ndarray) -> list[Finding]:
 
 
 def _label(raw: Raw, at: int) -> str:
+    if raw.task == "detection":
+        labels = raw.targets[at, :, 0]
+        return ", ".join(raw.labels[int(label)] for label in labels[labels >= 0]) or "nothing"
     return raw.labels[int(raw.targets[at])] if raw.targets.ndim == 1 else str(raw.targets[at].tolist())
 
 
@@ -133,6 +136,16 @@ def straddlers(test: np.ndarray, others: np.ndarray) -> list[Finding]:
         return []
     text = f"{count:,} of {len(test):,} test samples also stand, exactly equal, in the training or validation split"
     return [Finding("warning" if count > MANY * len(test) else "note", text)]
+
+
+def unseen_objects(raw: Raw, train: Split) -> list[Finding]:
+    """Classes without an object in the training split: they will never be found."""
+    seen = {int(label) for label in np.unique(train.targets[..., 0])}
+    absent = [label for at, label in enumerate(raw.labels) if at not in seen]
+    if not absent:
+        return []
+    text = f"no object of {', '.join(map(repr, absent))} is in the training split; it will never be found: add images"
+    return [Finding("warning", text)]
 
 
 def check_classes(raw: Raw, name: str, splits: Mapping[str, Split]) -> None:

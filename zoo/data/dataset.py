@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import preprocessing
+from zoo import boxes, preprocessing
 from zoo.cards import DataIdentity, InputSpec, Kind, OutputSpec, Task
 from zoo.data.findings import Finding
 
@@ -121,6 +121,23 @@ class Forecast:
         return replace(self, references={name: values[positions] for name, values in self.references.items()})
 
 
+class ModelTargets(ModelInputs):
+    """What a detector should answer, made from boxes when it is asked for.
+
+    Args:
+        targets: (n, most, 5) as `zoo.boxes.encode` takes them.
+        shape: Of the maps of one sample.
+    """
+
+    def __init__(self, targets: np.ndarray, shape: tuple[int, ...]) -> None:
+        super().__init__(targets, ())
+        self.shape, self.nbytes = (len(targets), *shape), len(targets) * int(np.prod(shape)) * 4
+
+    def __getitem__(self, chosen: slice | np.ndarray) -> np.ndarray:
+        rows, columns, numbers = self.shape[1:]
+        return boxes.encode(np.asarray(self._samples[chosen]), (rows, columns), numbers - boxes.BOX)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Raw:
     """Arrays as a loader returns them, before anything was split or fitted.
@@ -130,7 +147,7 @@ class Raw:
             channels) float32 of a series, NaN in front of a short one, (n, length) int16 of sounds, or (n,) text; a
             `np.memmap` where they are too many for the memory.
         targets: (n,) integer classes for binary and multiclass, (n, labels) of 0 and 1, (n, targets) in target units; a
-            `zoo.data.masks.arrays.Masks` for segmentation.
+            `zoo.data.masks.arrays.Masks` for segmentation, (n, most, 5) objects as in `zoo.boxes` for detection.
         labels: Class, label or target names.
         columns: Names along the last axis of a table or a series.
         schema: Of a table's columns, see `zoo.preprocessing.fit_encode`; empty where all are numbers.
@@ -287,17 +304,20 @@ class Dataset:
         """The same with the score above which a trained model's answer is an anomaly; None changes nothing."""
         return self if threshold is None else replace(self, alarm={**self.alarm, "threshold": threshold})
 
-    def model_targets(self, split: Split) -> np.ndarray:
+    def model_targets(self, split: Split) -> np.ndarray | ModelTargets:
         """Targets as the loss sees them: (n,) int32 classes, (n, 1) float32 for binary, standardised for regression.
 
         The score of an anomaly is to be 0: what is trained on is normal. Of a segmentation (n, height, width) uint8
-        classes, all in memory.
+        classes, all in memory. Of a detector maps, by slice or positions where they are too many for the memory.
         """
         targets = split.targets
         if self.output.task == "anomaly":
             return np.zeros((len(targets), 1), np.float32)
         if self.output.task == "segmentation":
             return np.asarray(targets)
+        if self.output.task == "detection":
+            maps = ModelTargets(np.asarray(targets), self.output.shape)
+            return maps if maps.nbytes > IN_MEMORY_BYTES else maps[:]
         if self.output.task == "multiclass":
             return np.asarray(targets, np.int32)
         if self.target_transform:
@@ -330,6 +350,7 @@ class Dataset:
                     if self.output.channels
                     else {}
                 ),
+                **({"score_threshold": boxes.THRESHOLD} if self.output.task == "detection" else {}),
                 **self.target_transform,
                 **self.alarm,
                 **self.masks,

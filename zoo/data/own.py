@@ -32,6 +32,7 @@ TABLES = (".csv", ".tsv", ".txt", ".data", ".tab")
 READERS: Mapping[str, str] = {
     "images": "zoo.data.images.reading:read_images",
     "masks": "zoo.data.masks.reading:read_masks",
+    "boxes": "zoo.data.boxes.reading:read_boxes",
     "table": "zoo.data.tables.reading:read_table",
     "arrays": "zoo.data.arrays.reading:read_arrays",
     "series": "zoo.data.series.reading:read_series",
@@ -62,7 +63,7 @@ class Reading:
     """What a reader found.
 
     Attributes:
-        form: "images", "masks", "table", "arrays", "series", "audio" or "text".
+        form: "images", "masks", "boxes" (images with objects), "table", "arrays", "series", "audio" or "text".
         task: None where the target is not known.
         findings: Everything wrong or worth knowing; errors stop a training.
         facts: For `zoo data check`: rows, classes with counts, shapes, ranges, columns; plain JSON values.
@@ -104,7 +105,12 @@ def read_path(path: str | Path, config: DataConfig, *, on_event: OnEvent | None 
 
 
 def _check_options(config: DataConfig, form: str, path: Path) -> None:
-    """Raises UsageError for options of another form, which would be passed over."""
+    """Raises UsageError for options of another form, which would be passed over, and for a task that needs another."""
+    if config.task == "detection" and form != "boxes":
+        raise UsageError(
+            f"--task detection wants boxes, and {path} is read as {form}; expected a table of paths, labels, x_min, "
+            "y_min, x_max and y_max, or folders images and labels"
+        )
     for other, names in OPTIONS_OF.items():
         given = given_options(config, names) if other != form else []
         if given:
@@ -131,7 +137,7 @@ def form_of(path: Path, config: DataConfig) -> str:
         DataError: A file of no known kind.
     """
     if path.is_dir():
-        return _form_of_folder(path)
+        return "boxes" if has_label_files(path) else _form_of_folder(path)
     if config.horizon and path.suffix.lower() == ".npy":
         return "series"
     if path.suffix.lower() == ".ts":
@@ -140,7 +146,7 @@ def form_of(path: Path, config: DataConfig) -> str:
         return "arrays"
     if path.suffix.lower() in TABLES:
         if _lists(path, "zoo.data.images.reading:IMAGES"):
-            return "masks" if load_object("zoo.data.masks.pairing:holds_masks")(path) else "images"
+            return _form_of_images(path, config)
         if _lists(path, "zoo.data.audio.reading:SOUNDS"):
             return "audio"
         if config.horizon:
@@ -160,6 +166,18 @@ def _lists(path: Path, kind: str) -> bool:
     from zoo.data.files.sheet import lists_files
 
     return lists_files(path, load_object(kind))
+
+
+def _form_of_images(path: Path, config: DataConfig) -> str:
+    """What a list of images says of them: boxes, masks, or labels."""
+    if config.task in ("auto", "detection") and load_object("zoo.data.boxes.tables:has_boxes")(path):
+        return "boxes"
+    return "masks" if load_object("zoo.data.masks.pairing:holds_masks")(path) else "images"
+
+
+def has_label_files(path: Path) -> bool:
+    """Whether a folder holds images and text files of boxes as YOLO wants them: "images" and "labels" side by side."""
+    return any((at / "images").is_dir() and (at / "labels").is_dir() for at in (path, *path.glob("*/")))
 
 
 def _form_of_folder(path: Path) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from zoo import preprocessing
+from zoo import boxes, preprocessing
 from zoo.cards import DataIdentity, InputSpec, OutputSpec
 from zoo.data.anomalies import placed, sort_out, tested_with
-from zoo.data.checks import check, check_classes, class_count, imbalance, look_alikes, straddlers
+from zoo.data.checks import check, check_classes, class_count, imbalance, look_alikes, straddlers, unseen_objects
 from zoo.data.dataset import PARTS, Dataset, Raw, Selection, Split
 from zoo.data.findings import Finding
 from zoo.data.identity import digest, row_digests
@@ -55,6 +55,8 @@ def prepare(
     splits = _measurable({"train": whole.take(train), "validation": whole.take(held_out), "test": test_split})
     if classes:
         check_classes(raw, name, splits)
+    if raw.task == "detection":
+        findings = (*findings, *unseen_objects(raw, splits["train"]))
     if config.train_samples:
         splits["train"] = subset(
             splits["train"], config.train_samples, seed=_stream(seed, _SUBSET_STREAM), classes=classes
@@ -70,7 +72,7 @@ def prepare(
         name=name,
         sha256=raw.sha256 or digest(raw.samples, raw.targets, raw.test_samples, raw.test_targets),
         samples={key: len(split) for key, split in splits.items()},
-        class_counts={key: _class_counts(raw, split) for key, split in splits.items()} if classes or alarm else {},
+        class_counts=_class_counts(raw, splits) if classes or alarm or raw.task == "detection" else {},
         stand_in=bool(raw.stand_in),
         duplicates=int(np.isin(test_digests, digests[np.concatenate([train, held_out])]).sum()),
         note=raw.stand_in,
@@ -157,9 +159,14 @@ def _hold_out(raw: Raw, rows: np.ndarray, fraction: float, *, seed: int, what: s
     return rows[kept], rows[held]
 
 
-def _class_counts(raw: Raw, split: Split) -> dict[str, int]:
-    counts = np.bincount(split.targets.astype(np.int64), minlength=len(raw.labels))
-    return {label: int(count) for label, count in zip(raw.labels, counts, strict=True)}
+def _class_counts(raw: Raw, splits: Mapping[str, Split]) -> dict[str, dict[str, int]]:
+    """Samples of each class, or objects where there are such."""
+    counted = {}
+    for key, split in splits.items():
+        found = split.targets if raw.task != "detection" else split.targets[..., 0][split.targets[..., 0] >= 0]
+        counts = np.bincount(found.astype(np.int64), minlength=len(raw.labels))
+        counted[key] = {label: int(count) for label, count in zip(raw.labels, counts, strict=True)}
+    return counted
 
 
 def _input_spec(raw: Raw, steps: tuple[Mapping[str, Any], ...]) -> InputSpec:
@@ -180,6 +187,9 @@ def _input_spec(raw: Raw, steps: tuple[Mapping[str, Any], ...]) -> InputSpec:
 def _output_spec(raw: Raw) -> OutputSpec:
     if raw.task == "segmentation":
         return OutputSpec(task=raw.task, shape=(*raw.targets.shape[1:], len(raw.labels)), labels=raw.labels)
+    if raw.task == "detection":
+        cells = boxes.grid_of(*raw.samples.shape[1:3])
+        return OutputSpec(task=raw.task, shape=(*cells, len(raw.labels) + boxes.BOX), labels=raw.labels)
     width = {"binary": 1, "anomaly": 1, "multiclass": len(raw.labels)}.get(raw.task) or raw.targets.reshape(
         len(raw.targets), -1
     ).shape[1]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from zoo import inputs, preprocessing, runs
-from zoo.cards import TASKS, Task
+from zoo.cards import BOX_NUMBERS, TASKS, Task
 from zoo.errors import ModelError
 from zoo.inference.artifacts import Artifact
 
@@ -34,6 +34,7 @@ class Contract:
         alarm: Of anomalies: `threshold` of the score, and the classes that were `normal`.
         tiles: Whether samples are overlapping tiles of images.
         masks: How masks are written: "values", "palette" and "mask_threshold"; empty where there are none.
+        score_threshold: Score from which on an object counts as found; None where there are no objects.
         source: The file it was read from; None where it was guessed.
     """
 
@@ -52,11 +53,14 @@ class Contract:
     alarm: Mapping[str, Any] = field(default_factory=dict)
     tiles: bool = False
     masks: Mapping[str, Any] = field(default_factory=dict)
+    score_threshold: float | None = None
     source: Path | None = None
 
     @property
     def outputs(self) -> int | None:
         """Numbers the model answers a sample with; None where the labels do not tell."""
+        if self.task == "detection":
+            return len(self.labels) + BOX_NUMBERS if self.labels else None
         return 1 if self.task in ("binary", "anomaly") else len(self.labels) or None
 
     @property
@@ -73,8 +77,8 @@ class Contract:
         return inputs.prepare(raw, self.describe())
 
     def finish(self, outputs: np.ndarray) -> np.ndarray:
-        """Model outputs as probabilities, or in target units, (n, outputs) float32."""
-        flat = outputs.reshape(len(outputs), -1)
+        """Model outputs as probabilities, or in target units, (n, outputs) float32; a detector's maps as they are."""
+        flat = outputs.reshape(len(outputs), -1) if self.task != "detection" else outputs
         return np.asarray(preprocessing.invert_target(flat, self.target), np.float32)
 
     def describe(self) -> dict[str, Any]:
@@ -97,6 +101,7 @@ class Contract:
                 "horizon": self.horizon,
                 **self.alarm,
                 **self.masks,
+                **({} if self.score_threshold is None else {"score_threshold": self.score_threshold}),
             },
         }
 
@@ -148,6 +153,7 @@ def from_mapping(content: Any, path: Path) -> Contract:
             alarm={key: output[key] for key in ("threshold", "normal") if key in output},
             tiles=bool(given.get("tiles")),
             masks={key: output[key] for key in ("values", "palette", "mask_threshold") if output.get(key)},
+            score_threshold=float(output["score_threshold"]) if "score_threshold" in output else None,
             source=path,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from zoo.answers import TOO_FAR, answer_columns, answers, unanswered
+from zoo.answers import TOO_FAR, answer_columns, answer_rows, answers, unanswered
 from zoo.errors import DataError, UsageError
 from zoo.inference.predictor import Predictor
 from zoo.inference.readers import Inputs
@@ -57,14 +57,16 @@ class Batch(NamedTuple):
     Attributes:
         names: Of the samples.
         kept: Of each, the text of the columns to keep.
-        outputs: (n, outputs) float32, NaN where a bad row has no answer.
+        outputs: (n, outputs) float32, or a detector's maps; NaN where a bad row has no answer.
         lines: Of each, the line of its file; empty where that is no table.
+        sizes: Height and width of each image as it was given; empty where these are none.
     """
 
     names: list[str]
     kept: Sequence[Sequence[str]]
     outputs: np.ndarray
     lines: Sequence[int] = ()
+    sizes: Sequence[tuple[int, int]] = ()
 
 
 class Job:
@@ -168,14 +170,13 @@ class Job:
         return list(answer_columns(nothing, self._described, self._top))
 
     def rows(self, batch: Batch) -> list[tuple[str, ...]]:
-        """A batch as text, a cell for each column of `header`."""
-        first = zip(*batch.kept, strict=True) if self._keep else [batch.names]
-        columns = answer_columns(batch.outputs, self._described, self._top)
-        return list(zip(*first, *columns.values(), strict=True))
+        """A batch as text, a cell for each column of `header`; of a detector a row for each object."""
+        first = batch.kept if self._keep else [(name,) for name in batch.names]
+        return answer_rows(first, batch.outputs, self._described, self._top, batch.sizes)
 
     def values(self, batch: Batch) -> list[dict[str, Any]]:
         """A batch as mappings: "input", what was kept, and the answer; None where there is none."""
-        found = answers(batch.outputs, self._described, self._top)
+        found = answers(batch.outputs, self._described, self._top, batch.sizes)
         kept = [{"keep": dict(zip(self._keep, cells, strict=True))} for cells in batch.kept] or [{}] * len(found)
         return [{"input": name, **more, **answer} for name, more, answer in zip(batch.names, kept, found, strict=True)]
 
@@ -207,19 +208,20 @@ class Job:
         self._note(dict(sorted(problems.items())))
         if refused or not problems:
             self._counts["answered"] += len(outputs)
-            return Batch(chunk.names, chunk.kept, outputs, chunk.lines)
-        whole = np.full((len(chunk.names), self._predictor.outputs), np.nan, np.float32)
+            return Batch(chunk.names, chunk.kept, outputs, chunk.lines, chunk.sizes)
+        whole = np.full((len(chunk.names), *outputs.shape[1:]), np.nan, np.float32)
         whole[good] = outputs
         whole[list(problems)] = np.nan
         self._counts["answered"] += len(whole) - len(problems)
         if self._on_bad_row == "null":
             self._counts["null"] += len(problems)
-            return Batch(chunk.names, chunk.kept, whole, chunk.lines)
+            return Batch(chunk.names, chunk.kept, whole, chunk.lines, chunk.sizes)
         self._counts["skipped"] += len(problems)
         left = [at for at in range(len(whole)) if at not in problems]
         kept = [chunk.kept[at] for at in left] if self._keep else ()
         lines = [chunk.lines[at] for at in left] if chunk.lines else ()
-        return Batch([chunk.names[at] for at in left], kept, whole[left], lines)
+        sizes = [chunk.sizes[at] for at in left] if chunk.sizes else ()
+        return Batch([chunk.names[at] for at in left], kept, whole[left], lines, sizes)
 
     def _reply(self, names: Sequence[str], samples: np.ndarray) -> np.ndarray:
         """Answers for good samples, (n, outputs); of a segmentation the shares of the classes."""

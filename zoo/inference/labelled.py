@@ -14,9 +14,11 @@ import numpy as np
 from zoo import rows
 from zoo.data.anomalies import is_anomaly
 from zoo.data.audio.reading import SOUNDS
+from zoo.data.boxes.reading import collect_scenes, to_targets
 from zoo.data.files.collecting import list_files
 from zoo.data.files.listing import FileKind
 from zoo.data.findings import SHOWN, errors, fail
+from zoo.data.images.headers import read_headers
 from zoo.data.images.reading import IMAGES
 from zoo.data.options import DataConfig
 from zoo.data.own import form_of, load_path
@@ -85,8 +87,10 @@ def measure_files(predictor: Predictor, path: Path, config: DataConfig, *, on_ev
     form = "series" if predictor.contract.horizon else form_of(path, config)
     form = "series" if form == "table" and predictor.contract.kind == "series" else form
     form = "text" if form == "table" and predictor.contract.kind == "text" else form
+    _check_objects(predictor.contract, path, form)
     kinds = {
         "images": "image",
+        "boxes": "image",
         "masks": "masks",
         "table": "table",
         "series": "series",
@@ -100,6 +104,7 @@ def measure_files(predictor: Predictor, path: Path, config: DataConfig, *, on_ev
         raise DataError(f"{path} holds {what}; the model takes {predictor.contract.kind} samples")
     readers: Mapping[str, Reader] = {
         **{name: partial(_measure_each, kind=kind) for name, kind in FILES.items()},
+        "boxes": _measure_boxes,
         "table": _measure_table,
         "arrays": _measure_arrays,
         "series": _measure_series,
@@ -124,6 +129,29 @@ def _knowing_normal(predictor: Predictor, config: DataConfig, path: Path) -> Pre
     known = copy(predictor)
     known.contract = replace(predictor.contract, alarm={**predictor.contract.alarm, "normal": list(given)})
     return known
+
+
+def _check_objects(contract: Contract, path: Path, form: str) -> None:
+    """Raises DataError where boxes meet a model that finds none, or a detector no boxes."""
+    if (contract.task == "detection") == (form == "boxes"):
+        return
+    if form == "boxes":
+        raise DataError(f"{path} holds boxes; the model answers {contract.task}: give images with labels")
+    raise DataError(
+        f"{path} is read as {form}; the model finds objects: give a table of paths, labels, x_min, y_min, x_max and "
+        "y_max, or folders images and labels"
+    )
+
+
+def _measure_boxes(predictor: Predictor, path: Path, config: DataConfig, on_event: OnEvent | None) -> Measured:
+    """Every image of a table of boxes, or of YOLO's folders."""
+    found = collect_scenes(path, config)
+    headers = read_headers([scene.file for scene in found.scenes])
+    targets, wrong = to_targets(found.scenes, headers, predictor.contract.labels)
+    fail(errors([*found.findings, *wrong]), path)
+    files = Inputs([scene.file for scene in found.scenes], predictor.contract)
+    job = Job(predictor, files, advice=ADVICE, on_event=on_event)
+    return Measured(targets, np.concatenate([batch.outputs for batch in job]))
 
 
 def _measure_table(predictor: Predictor, path: Path, config: DataConfig, on_event: OnEvent | None) -> Measured:

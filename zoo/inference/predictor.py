@@ -109,7 +109,8 @@ class Predictor:
 
         Returns:
             (n, outputs) float32: probabilities, or values in target units; of a segmentation (n, height, width) uint8,
-            the class of every pixel of images or tiles in the model's size, see `segment` for others.
+            the class of every pixel of images or tiles in the model's size, see `segment` for others; of a detector
+            maps, see `zoo.boxes`.
 
         Raises:
             DataError: Samples the model was not made for.

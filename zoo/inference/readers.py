@@ -24,6 +24,7 @@ from zoo.inputs import (
     TABLE_SUFFIXES,
     Chunk,
     array_chunks,
+    image_size,
     is_sentence,
     is_series,
     is_text,
@@ -253,13 +254,17 @@ def sample_files(folder: Path, suffixes: tuple[str, ...], noun: str, tell: Calla
     return kept
 
 
+_Decoded = Future[tuple[np.ndarray, tuple[int, int]]]
+"""An image as the model takes it, and its height and width as it was given."""
+
+
 def _images(items: Sequence[Item], contract: Contract) -> Iterator[Chunk]:
     """Images decoded by several threads, a few ahead of where they are needed, in order."""
     from threadpoolctl import threadpool_limits
 
     workers = cpu_count()
-    waiting: deque[tuple[str, Future[np.ndarray]]] = deque()
-    ready: list[tuple[str, Future[np.ndarray]]] = []
+    waiting: deque[tuple[str, _Decoded]] = deque()
+    ready: list[tuple[str, _Decoded]] = []
     pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
     # Each thread multiplies alone: more BLAS threads would only fight for the cores.
     with threadpool_limits(1), warnings.catch_warnings(), contextlib.ExitStack() as stack:
@@ -277,16 +282,17 @@ def _images(items: Sequence[Item], contract: Contract) -> Iterator[Chunk]:
             yield _stack(ready[start : start + IMAGE_CHUNK], contract)
 
 
-def _decode(path: Path, contract: Contract) -> np.ndarray:
-    """One image as the model takes it; raises DataError where it is damaged."""
+def _decode(path: Path, contract: Contract) -> tuple[np.ndarray, tuple[int, int]]:
+    """One image as the model takes it, and the size it had; raises DataError where it is damaged."""
     try:
         with _one_large if _is_large(path) else contextlib.nullcontext():
-            sample: np.ndarray = contract.prepare(read_image(path)[np.newaxis])[0]
+            pixels = read_image(path)
+            sample: np.ndarray = contract.prepare(pixels[np.newaxis])[0]
     except DataError as error:
         raise DataError(str(error) if str(path) in str(error) else f"image {path}: {error}") from error
     if sample.shape != contract.shape:
         raise DataError(f"image {path} has shape {sample.shape}; the model takes {contract.shape}")
-    return sample
+    return sample, image_size(pixels)
 
 
 def _is_large(path: Path) -> bool:
@@ -300,12 +306,13 @@ def _is_large(path: Path) -> bool:
         return False
 
 
-def _stack(ready: Sequence[tuple[str, Future[np.ndarray]]], contract: Contract) -> Chunk:
+def _stack(ready: Sequence[tuple[str, _Decoded]], contract: Contract) -> Chunk:
     problems: dict[int, str] = {}
+    sizes = [(0, 0)] * len(ready)
     samples = np.zeros((len(ready), *contract.shape), np.uint8)
     for at, (_, decoded) in enumerate(ready):
         try:
-            samples[at] = decoded.result()
+            samples[at], sizes[at] = decoded.result()
         except DataError as error:
             problems[at] = str(error)
-    return Chunk([name for name, _ in ready], samples, problems)
+    return Chunk([name for name, _ in ready], samples, problems, sizes=sizes)

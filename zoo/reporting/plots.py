@@ -17,6 +17,7 @@ import numpy as np
 
 from zoo.metrics import VOID, confusion_matrix, decide, pixel_counts
 from zoo.reporting import masks
+from zoo.reporting.objects import draw_objects
 from zoo.reporting.summary import label
 from zoo.runs import atomic_path
 
@@ -54,6 +55,7 @@ def draw_plots(
     targets: np.ndarray | None = None,
     outputs: np.ndarray | None = None,
     threshold: float | None = None,
+    examples: np.ndarray | None = None,
 ) -> dict[str, str]:
     """Draws what there is data for.
 
@@ -64,9 +66,11 @@ def draw_plots(
         best_epoch: 1-based epoch whose weights were kept.
         task: One of `zoo.cards.TASKS`.
         labels: Class or target names.
-        targets: (n,) classes, (n, targets) in target units, or (n, height, width) classes of pixels, of the test split.
-        outputs: (n, ...) probabilities or target units, or classes of pixels.
+        targets: (n,) classes, (n, targets) in target units, (n, height, width) classes of pixels, or (n, most, 5)
+            objects, of the test split.
+        outputs: (n, ...) probabilities or target units, classes of pixels, or a detector's maps.
         threshold: Of the score of anomalies.
+        examples: The first test images, where objects were looked for on them.
 
     Returns:
         Plot name ("loss", "metric", "masks", "confusion", "scores", "predictions", "residuals") to an `<svg>`
@@ -96,6 +100,8 @@ def draw_plots(
                     return drawn
                 drawn["predictions"] = save_plot(_predictions(labels, truth, answers), folder, "predictions")
                 drawn["residuals"] = save_plot(_residuals(labels, truth, answers), folder, "residuals")
+            elif task == "detection" and examples is not None:
+                drawn["objects"] = save_plot(draw_objects(examples, targets, outputs, labels), folder, "objects")
     return drawn
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo import finding
 from zoo.metrics import decide
 from zoo.reporting import page
 from zoo.reporting.content import Content, Export, read_content
@@ -43,6 +44,7 @@ def write_report(run: Run) -> Path:
         targets=content.predictions.get("test_targets"),
         outputs=content.predictions.get("test_outputs"),
         threshold=content.output.get("threshold"),
+        examples=content.predictions.get("test_examples"),
     )
     sections = [
         *_top(content),
@@ -139,6 +141,7 @@ def _answers(content: Content, plots: Mapping[str, str]) -> list[str]:
         _row(plots, "confusion", width=f"{min(18 + 2 * len(content.labels), 48)}rem"),
         _row(plots, "scores", "predictions", "residuals"),
         _row(plots, "masks", width="45rem"),
+        _row(plots, "objects", width="44rem"),
         _class_table(content) if content.task != "regression" else "",
     ]
 
@@ -156,7 +159,7 @@ def _class_table(content: Content) -> str:
         rows.append([name, f"{true:,}", *(show("accuracy", share) for share in shares)])
     left = len(counts) - len(rows)
     more = page.paragraph(f"{left} further classes are left out.", "soft") if left > 0 else ""
-    what = "pixels" if content.task == "segmentation" else "samples"
+    what = {"segmentation": "pixels", "detection": "objects"}.get(content.task, "samples")
     return page.table(["class", what, "precision", "recall", "F1"], rows) + more
 
 
@@ -167,7 +170,9 @@ def class_counts(
     threshold: float | None = None,
     labels: Sequence[str] = (),
 ) -> list[tuple[int, int, int]]:
-    """Right answers, all answers and true samples, or pixels, of each class or label."""
+    """Right answers, all answers and true samples, pixels or objects, of each class or label."""
+    if task == "detection":
+        return finding.counts(targets, outputs)
     if task == "multilabel":
         decided = decide(task, outputs)
         hits = np.sum((decided == 1) & (targets == 1), axis=0)

@@ -39,6 +39,10 @@ _METRICS: Mapping[str, str] = {
     "loss": "loss",
     "mean_iou": "mean IoU",
     "pixel_error": "pixel error",
+    "map50": "mAP@0.5",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
 }
 
 
@@ -85,6 +89,8 @@ def primary_metric(manifest: Manifest) -> str | None:
         return PRIMARY["segmentation"]
     if "r2" in test:
         return PRIMARY["regression"]
+    if "map50" in test:
+        return PRIMARY["detection"]
     if "auc" in test and not manifest.data.get("class_counts"):
         return PRIMARY["multilabel"]
     return PRIMARY["multiclass"] if PRIMARY["multiclass"] in test else None

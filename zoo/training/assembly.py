@@ -108,7 +108,7 @@ def assemble(
         order=order,
         weights=None if masks else weights,
         augmentation=Augmentation(
-            read_augment(training.augment, kind, task), kind, training.augment_strength, outputs if masks else 0
+            read_augment(training.augment, kind, task), kind, training.augment_strength, outputs if masks else 0, task
         ),
         pixel_weights=weights if masks else None,
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 from zoo.errors import UsageError
 from zoo.registry import suggest
+from zoo.training.moving import MOVES
 
 Variation = Callable[[Any, Any, float], Any]
 """(samples (batch, ...) float32, seed (2,) int32, strength) -> samples of the same shape."""
@@ -51,6 +52,8 @@ def read_augment(
         raise UsageError(f"augment = {', '.join(names)} names a variation twice; give each once")
     if ROTATE in names and kind == "series" and shape and shape[-1] % AXES:
         raise UsageError(f"augment = rotate turns sensors of x, y and z; {shape[-1]} channels are none, leave it out")
+    if task == "detection" and (fixed := [name for name in names if name not in MOVES and name != "colour"]):
+        raise UsageError(f"augment = {fixed[0]!r} leaves boxes behind; images with boxes take colour, flip and shift")
     moved = [name for name in names if name not in ("jitter", MIXUP)] if forecast else []
     if moved:
         raise UsageError(f"augment = {moved[0]} would part a history from the steps after it; a forecast takes jitter")
@@ -68,16 +71,20 @@ class Augmentation:
         kind: Of the data.
         strength: Over the usual extent; 1 is usual.
         classes: Of images with masks: how many there are. What moves an image then moves its mask too.
+        task: Of the data; images with boxes are moved along with those.
     """
 
-    def __init__(self, names: Sequence[str], kind: str, strength: float, classes: int = 0) -> None:
-        self._chosen = {name: vary for name, vary in VARIATIONS.get(kind, {}).items() if name in names}
+    def __init__(self, names: Sequence[str], kind: str, strength: float, classes: int = 0, task: str = "") -> None:
+        moves = MOVES if task == "detection" else {}
+        self._moves = [move for name, move in moves.items() if name in names]
+        varied = VARIATIONS.get(kind, {})
+        self._chosen = {name: vary for name, vary in varied.items() if name in names and name not in moves}
         self._mixup = MIXUP in names
         self._strength = strength
         self._classes = classes
 
     def __bool__(self) -> bool:
-        return bool(self._chosen) or self._mixup or bool(self._classes)
+        return bool(self._chosen) or bool(self._moves) or self._mixup or bool(self._classes)
 
     def __call__(self, seed: Any, samples: Any, targets: Any, *weights: Any) -> tuple[Any, ...]:
         """A batch varied.
@@ -97,6 +104,9 @@ class Augmentation:
             samples = vary(samples, drawn, self._strength)
         if self._classes:
             targets = tf.one_hot(tf.cast(targets, tf.int32), self._classes)
+        for at, move in enumerate(self._moves):
+            here = seed + tf.constant([0, 15485863 * (at + 1)], tf.int32)
+            samples, targets = move(samples, targets, here, self._strength)
         if not self._mixup:
             return (samples, targets, *weights)
         mix = _mixing(tf.shape(samples)[0], seed + tf.constant([0, 104729], tf.int32), self._strength)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from zoo.training.measure import Measured
 
 
+EXAMPLES = 8
+"""Test images that are kept to show what was found on them."""
+
+
 def conclude(
     run: Run,
     dataset: Dataset,
@@ -59,6 +63,9 @@ def conclude(
     arrays: dict[str, np.ndarray] = {}
     for name, split in (("validation", dataset.validation), ("test", dataset.test)):
         arrays |= _kept(name, split, at_best[name][1], dataset.output.task)
+    if dataset.output.task == "detection":  # maps are many numbers, and half precision tells the same objects
+        arrays |= {key: array.astype(np.float16) for key, array in arrays.items() if key.endswith("_outputs")}
+        arrays["test_examples"] = np.asarray(dataset.test.samples[:EXAMPLES])
     write_npz(run.path / PREDICTIONS, **arrays)
     metrics: dict[str, Any] = {name: values for name, (values, _) in at_best.items()}
     run.update(

@@ -57,8 +57,7 @@ class Measured:
         if self._task == "segmentation":
             return self._measure_pixels(forward)
         outputs = run_batches(forward, self._inputs)
-        judged = slice(None) if self._false_alarms is None else self._split.targets == 0
-        loss = float(self._loss(self._targets[judged], outputs[judged]))
+        loss = self._mean_loss(outputs)
         answers = preprocessing.invert_target(outputs, self._transform)
         return {"loss": loss, **metrics.evaluate(self._task, self._split.targets, answers, threshold)}, answers
 
@@ -79,10 +78,21 @@ class Measured:
             counts = counts + metrics.pixel_counts(targets, answers[-1], outputs.shape[-1])
         return {"loss": loss / max(pixels, 1), **metrics.pixel_figures(counts)}, np.concatenate(answers)
 
+    def _mean_loss(self, outputs: np.ndarray) -> float:
+        """Over all samples, or the normal ones; those whose targets are made when asked for some at a time."""
+        if isinstance(self._targets, ModelInputs):
+            parts = [slice(at, at + LARGEST_BATCH) for at in range(0, len(outputs), LARGEST_BATCH)]
+            sums = [float(self._loss(self._targets[part], outputs[part])) * len(outputs[part]) for part in parts]
+            return sum(sums) / len(outputs)
+        judged = slice(None) if self._false_alarms is None else self._split.targets == 0
+        return float(self._loss(self._targets[judged], outputs[judged]))
 
-def dense_targets(dataset: Dataset, split: Split) -> np.ndarray:
-    """Targets as every loss takes them, (n, outputs) float32; classes one-hot."""
+
+def dense_targets(dataset: Dataset, split: Split) -> np.ndarray | ModelInputs:
+    """Targets as every loss takes them, (n, outputs) float32; classes one-hot; of a detector maps."""
     targets = dataset.model_targets(split)
+    if isinstance(targets, ModelInputs):
+        return targets
     if dataset.output.task == "multiclass":
         return np.asarray(np.eye(dataset.output.shape[-1], dtype=np.float32)[targets])
     return targets

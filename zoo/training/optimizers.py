@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from zoo.config import TrainingConfig
+from zoo.training.centres import CentresAndBoxes
 
 WARM_UP = 0.25
 """Share of the steps in which one-cycle rises."""
@@ -87,5 +88,6 @@ def loss_function(name: str) -> Any:
         "huber": keras.losses.Huber,
         "binary_crossentropy": keras.losses.BinaryCrossentropy,
         "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
+        "centres_and_boxes": CentresAndBoxes,
     }
     return makers[name]()

@@ -53,8 +53,9 @@ def batches(
         inputs: Model inputs, (n, ...), an array or a tensor; gathered as they are and cast to float32 by the batch.
             `ModelInputs`, which are not in memory, are made a batch at a time, in the same order and with the same
             values.
-        targets: As the loss wants them, (n, outputs) float32, an array or a tensor; or masks, (n, height, width) uint8
-            classes, of which the augmentation makes what the loss wants. `Masks` are read a batch at a time.
+        targets: As the loss wants them, (n, outputs) float32, an array or a tensor, or made when asked for likewise; or
+            masks, (n, height, width) uint8 classes, of which the augmentation makes what the loss wants. `Masks` are
+            read a batch at a time.
         batch_size: The last batch of an epoch may be smaller.
         order: Decides the order of the epoch at hand.
         weights: (n,) float32 sample weights, or None.

@@ -37,12 +37,16 @@ class Prepared:
 
     @cached_property
     def targets(self) -> Any:
-        """Targets of the training split as a loss takes them, a tensor (n, outputs) float32; masks stay on disk."""
+        """Targets of the training split as a loss takes them, a tensor (n, outputs) float32; masks stay on disk.
+
+        Those that are too many for the memory are made when they are asked for.
+        """
         import tensorflow as tf
 
         if self.dataset.output.task == "segmentation":
             return self.dataset.train.targets
-        return tf.constant(dense_targets(self.dataset, self.dataset.train))
+        found = dense_targets(self.dataset, self.dataset.train)
+        return found if isinstance(found, ModelInputs) else tf.constant(found)
 
     def train_sample(self, seed: int, loss: Any) -> Measured:
         """A fixed sample of the training split, drawn by the seed, to measure with this loss."""

@@ -14,6 +14,7 @@ OUTPUTS = {
     "regression": OutputSpec(task="regression", shape=(2,), channels=(0,)),
     "anomaly": OutputSpec(task="anomaly", shape=(1,)),
     "segmentation": OutputSpec(task="segmentation", shape=(16, 16, 3)),
+    "detection": OutputSpec(task="detection", shape=(4, 4, 7)),
 }
 OUTSIDE = ("hub", "application")  # of networks made by others, which have tests of their own
 CASES = [
@@ -86,6 +87,7 @@ def count(model, kind):
         ("text", {"encoder": "mean"}, "GlobalAveragePooling1D", 1),
         ("text", {"encoder": "gru", "bidirectional": True}, "Bidirectional", 1),
         ("text", {"word_dropout": 0.0}, "SpatialDropout1D", 0),
+        ("detector", {"depth": 3}, "Add", 4),
     ],
 )
 def test_a_hyperparameter_changes_the_model(name, hyperparameters, layer, number):
@@ -102,6 +104,20 @@ def test_l1_and_l2_put_a_penalty_on_the_weights(name):
     model = zoo.build(name, inputs=inputs, outputs=some_output(name), l1=0.01, l2=0.1)
     assert sum(float(loss) for loss in model.losses) > 0
     assert not zoo.build(name, inputs=inputs, outputs=some_output(name)).losses
+
+
+@pytest.mark.parametrize(("height", "width", "cells"), [(96, 96, (24, 24)), (30, 45, (8, 12)), (200, 64, (25, 8))])
+def test_a_detector_answers_with_a_map_of_its_images_of_any_size(height, width, cells):
+    model = zoo.build("detector", input_shape=(height, width, 3), num_classes=2, filters=2, depth=1)
+    assert model.output_shape == (None, *cells, 6)
+
+
+def test_a_detector_refuses_a_map_that_is_no_halving_of_its_image():
+    outputs = OutputSpec(task="detection", shape=(5, 4, 7))
+    with pytest.raises(ModelError, match=r"16x16 pixels up to four times; 5x4 cells are none"):
+        zoo.build("detector", inputs=inputs_of("image"), outputs=outputs)
+    with pytest.raises(UsageError, match=r"detection task; give input_shape = \(height"):
+        zoo.build("detector", input_shape=(5,), num_classes=2)
 
 
 def test_pixels_are_scaled_in_float32_also_under_bfloat16():

@@ -47,10 +47,10 @@ def read_list(file: Path, config: DataConfig, kind: FileKind, *, folder: Path | 
         try:
             entries.append(
                 Entry(
-                    file=_find(cells[sheet.paths], places, where, kind),
+                    file=find_file(cells[sheet.paths], places, where, kind),
                     name=cells[sheet.paths].replace("\\", "/"),
                     answers=tuple(cells[target] for target in targets),
-                    part=_part(cells[special], where) if how == "column" and special is not None else part,
+                    part=part_of(cells[special], where) if how == "column" and special is not None else part,
                     group=groups.of(cells, where),
                     time=_time(cells[special], where) if how == "time" and special is not None else None,
                     where=f"{where}: ",
@@ -76,7 +76,8 @@ def read_list(file: Path, config: DataConfig, kind: FileKind, *, folder: Path | 
     )
 
 
-def _find(cell: str, places: Sequence[Path], where: str, kind: FileKind) -> Path:
+def find_file(cell: str, places: Sequence[Path], where: str, kind: FileKind) -> Path:
+    """The file that a cell names; raises DataError where it is in none of the places."""
     if not cell:
         raise DataError(f"{where}: no path; expected that of {kind.article}")
     for place in places:
@@ -86,7 +87,8 @@ def _find(cell: str, places: Sequence[Path], where: str, kind: FileKind) -> Path
     raise DataError(f"{where}: {places[0] / cell} does not exist; correct the path or remove the line")
 
 
-def _part(cell: str, where: str) -> int:
+def part_of(cell: str, where: str) -> int:
+    """The split that a cell names, an index of `PARTS`; raises DataError where it names none."""
     if cell.lower() not in SPLIT_NAMES:
         raise DataError(f"{where}: {cell!r} is no split; expected train, validation or test")
     return SPLIT_NAMES[cell.lower()]

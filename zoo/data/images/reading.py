@@ -67,14 +67,14 @@ def read_images(request: Request) -> Reading:
         DataError: A list that cannot be read.
         ResourceError: The disk has no room for the decoded pixels.
     """
-    _check_options(request.config)
+    check_options(request.config)
     listing = collect(request.path, request.config, IMAGES)
     if not listing.entries:
         expected = "class folders of .jpg, .png and the like"
         return nothing(request, "image", "image", expected, listing.findings, listing.ignored)
     files = [entry.file for entry in listing.entries]
     headers = read_headers(files)
-    shape = _shape(headers, request.config)
+    shape = fitting_shape(headers, request.config)
     decoded = decode(
         files,
         shape,
@@ -99,14 +99,25 @@ def read_images(request: Request) -> Reading:
     )
 
 
-def _check_options(config: DataConfig) -> None:
+def check_options(config: DataConfig) -> None:
+    """Raises UsageError for options that only a table has."""
     given = given_options(config, TABLE_OPTIONS)
     if [name for name in given if name != "target_transform"]:
         what = "an option" if len(given) == 1 else "options"
         raise UsageError(f"{', '.join(given)}: {what} of a table; images have no columns to choose from")
 
 
-def _shape(headers: Sequence[Header | str], config: DataConfig) -> tuple[int, int, int]:
+def fitting_shape(
+    headers: Sequence[Header | str], config: DataConfig, *, plain: int = PLAIN_SIDE, own: int = OWN_SIDE
+) -> tuple[int, int, int]:
+    """Height, width and channels that images are brought to, see `read_images`.
+
+    Args:
+        headers: Of the files.
+        config: `image_size` and `image_channels`.
+        plain: Pixels of a side of images of many sizes.
+        own: Images of one size keep it up to this many pixels of a side.
+    """
     known = [header for header in headers if isinstance(header, Header)]
     channels = config.image_channels or (1 if known and all(header.grey for header in known) else 3)
     if config.image_size:
@@ -114,9 +125,9 @@ def _shape(headers: Sequence[Header | str], config: DataConfig) -> tuple[int, in
     sizes = {(header.height, header.width) for header in known}
     if len(sizes) == 1:
         height, width = next(iter(sizes))
-        if max(height, width) <= OWN_SIDE:
+        if max(height, width) <= own:
             return height, width, channels
-    return PLAIN_SIDE, PLAIN_SIDE, channels
+    return plain, plain, channels
 
 
 def _findings(images: Images) -> list[Finding]:
@@ -154,20 +165,21 @@ def _facts(images: Images) -> dict[str, Any]:
         "images": len(images.listing.entries),
         "formats": dict(Counter(header.format for header in known).most_common()),
         "modes": dict(Counter(header.mode for header in known).most_common()),
-        "width": _range([header.width for header in known]),
-        "height": _range([header.height for header in known]),
+        "width": extent([header.width for header in known]),
+        "height": extent([header.height for header in known]),
         "resized_to": f"{height}x{width}, {'grey' if channels == 1 else 'colour'}",
         "ignored": dict(images.listing.ignored),
     }
     if images.labelled.task == "regression":
         columns = zip(images.labelled.labels, images.labelled.targets.T, strict=True)
-        facts["targets"] = [{"name": name, **_range(values.tolist())} for name, values in columns]
+        facts["targets"] = [{"name": name, **extent(values.tolist())} for name, values in columns]
     else:
         facts["classes"] = class_rows(images.listing, images.labelled)
     return facts
 
 
-def _range(values: Sequence[float]) -> dict[str, float]:
+def extent(values: Sequence[float]) -> dict[str, float]:
+    """Smallest, median and largest, for `zoo data check`; empty where there are none."""
     if not values:
         return {}
     return {"min": min(values), "median": float(np.median(values)), "max": max(values)}

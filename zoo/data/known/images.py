@@ -42,7 +42,7 @@ def load_fashion_mnist(request: LoadRequest) -> Raw:
 
 def load_digits(request: LoadRequest) -> Raw:
     """Digits: (1797, 8, 8) uint8; the set's 17 grey values spread over 0 to 255."""
-    samples, targets = _sklearn_digits()
+    samples, targets = sklearn_digits()
     return Raw(samples=samples, targets=targets, kind="image", task="multiclass", labels=request.card.labels)
 
 
@@ -60,7 +60,7 @@ def _official(request: LoadRequest) -> Raw:
 
 
 def _digits_stand_in(request: LoadRequest) -> Raw:
-    samples, targets = _sklearn_digits()
+    samples, targets = sklearn_digits()
     resized = preprocessing.image(samples, {"step": "image", "height": 28, "width": 28, "channels": 1})
     text = STAND_IN.format(count=len(samples))
     return Raw(
@@ -73,7 +73,8 @@ def _digits_stand_in(request: LoadRequest) -> Raw:
     )
 
 
-def _sklearn_digits() -> tuple[np.ndarray, np.ndarray]:
+def sklearn_digits() -> tuple[np.ndarray, np.ndarray]:
+    """(1797, 8, 8) uint8, 0 to 255, and their classes."""
     from sklearn.datasets import load_digits as load
 
     bunch = load()
