@@ -27,7 +27,7 @@ CARDS = (
         builder="recurrent",
         dataset="wisdm51_watch",
         task="multiclass",
-        summary="a convolution, then a GRU in both directions with attention, over a watch's accelerometer, tested on other people",
+        summary="a convolution, then a GRU both ways with attention, over a watch, tested on other people",
         hyperparameters={
             "cell": "gru",
             "units": 64,
@@ -45,7 +45,7 @@ CARDS = (
         builder="recurrent",
         dataset="wisdm51_watch",
         task="multiclass",
-        summary="a convolution, then an LSTM in both directions with attention, over a watch's accelerometer, tested on other people",
+        summary="a convolution, then an LSTM both ways with attention, over a watch, tested on other people",
         hyperparameters={
             "cell": "lstm",
             "units": 54,
