@@ -27,7 +27,7 @@ def test_boxes_go_where_their_objects_go(names):
     from zoo.training.augmentation import Augmentation
 
     samples, maps, objects = scenes()
-    vary = Augmentation(names, "image", 1.0, "detection")
+    vary = Augmentation(names, "image", 1.0, task="detection")
     moved, found = vary(tf.constant([3, 4], tf.int32), tf.constant(samples), tf.constant(maps))
     moved, found = moved.numpy(), found.numpy()
     assert moved.shape == samples.shape
