@@ -126,7 +126,7 @@ def measure(name: str, out: Path) -> dict[str, Any]:
     trained = figures_of("train", name, "--out", str(out), "--strict-data")
     run = json.loads((Path(trained["run"]) / "run.json").read_text(encoding="utf-8"))
     return {
-        "metric": "mae" if SEASONAL in trained["baselines"] else PRIMARY[RECIPES.get(name).task],
+        "metric": shown_metric(name, trained),
         "metrics": {key: round(value, 5) for key, value in trained["metrics"]["test"].items()},
         "baselines": dict(trained["baselines"]),
         "parameters": trained["parameters"],
@@ -137,6 +137,14 @@ def measure(name: str, out: Path) -> dict[str, Any]:
         "versions": run["versions"],
         "exports": {mode: exported(trained["run"], mode) for mode in ("float32", "int8", "auto")},
     }
+
+
+def shown_metric(name: str, trained: Mapping[str, Any]) -> str:
+    """The metric that a recipe is judged by: that which chose its weights, a forecast's mean error, or the task's."""
+    monitor = configure(name).training.monitor
+    if monitor != "loss" and monitor in trained["metrics"]["test"]:
+        return monitor
+    return "mae" if SEASONAL in trained["baselines"] else PRIMARY[RECIPES.get(name).task]
 
 
 def macs(name: str) -> int | None:

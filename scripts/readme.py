@@ -18,7 +18,7 @@ from zoo.metrics import ERRORS
 from zoo.results import measured
 from zoo.runs import write_text
 
-PLAIN = {"r2": "R²", "auc": "AUC", "mean_iou": "IoU", "map50": "mAP"}
+PLAIN = {"macro_f1": "F1", "r2": "R²", "auc": "AUC", "mean_iou": "IoU", "map50": "mAP"}
 """Metrics that are no percentages, and how they are written."""
 README = Path(__file__).resolve().parent.parent / "README.md"
 
