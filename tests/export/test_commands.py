@@ -33,6 +33,7 @@ def bundle(image_run: runs.Run, child: Child, tmp_path_factory: pytest.TempPathF
     return export.export_model(image_run, quantize="int8", out=tmp_path_factory.mktemp("b") / "a bundle", child=child)
 
 
+@pytest.mark.slow
 def test_export_verify_and_bench_one_after_the_other(
     table_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -75,6 +75,7 @@ def test_a_regression_says_what_a_step_is_in_target_units(runs_by_task: dict[str
     assert bundle.parity["metric"] == "r2"
 
 
+@pytest.mark.slow
 def test_every_file_of_a_tflite_bundle_is_reproducible(
     runs_by_task: dict[str, runs.Run], child: Child, tmp_path: Path
 ) -> None:
@@ -96,6 +97,7 @@ def test_every_file_of_a_tflite_bundle_is_reproducible(
         assert str(run.path) not in (first.path / "bundle.json").read_text()
 
 
+@pytest.mark.slow
 def test_a_failed_gate_leaves_the_reasons_and_the_older_bundle(
     table_run: MakeRun, child: Child, tmp_path: Path
 ) -> None:

@@ -16,6 +16,10 @@ SHAPES = {"flowers_mini": (32, 32, 3), "text": (24,), "audio": (49, 40)}
 MAPS = ("segmentation", "detection")
 """Tasks whose answers are maps: their targets are made elsewhere, and so are their tests."""
 NAMES = [name for name in RECIPES.names() if RECIPES.get(name).task not in MAPS]
+QUICK = ("iris-mlp", "digits-cnn", "digits-lstm", "digits-gru", "mnist-lenet5", "basic-motions-gru", "sms-spam-gru")
+QUICK += ("fsdd-dscnn", "har-conv1d", "airline-forecast", "breast-cancer-autoencoder")
+"""Of every family one that is quickly exported; the others wait for the slow suite."""
+CASES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in NAMES]
 
 
 def specs(card):
@@ -58,7 +62,7 @@ def samples(inputs, outputs, count=24):
     return x, generator.integers(0, 2, (count, *outputs.shape)).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CASES)
 def test_every_recipe_builds_takes_a_step_and_exports(name, keras, child, tmp_path):
     from zoo.training.optimizers import loss_function, optimizer
 

@@ -70,6 +70,7 @@ def test_a_run_and_its_bundle_are_measured_on_other_recordings(run: Any, bundle:
         assert found.metrics["accuracy"] > 0.9
 
 
+@pytest.mark.slow
 def test_a_search_takes_it(recordings: Path, tmp_path: Path) -> None:
     found = zoo.tuning.tune(
         "conv1d",

@@ -174,6 +174,7 @@ def test_files_are_refused_by_the_toolkit_too(bundles: dict[str, export.Bundle])
         Predictor.open(bundles["int8"].path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["float32", "int8"])
 def test_two_exports_are_equal_byte_for_byte(
     bundles: dict[str, export.Bundle],
@@ -284,6 +285,7 @@ def test_a_subclassed_model_with_ids_keeps_them_integers(keras: Any, child: Chil
     assert zoo.export.verify(bundle).ok
 
 
+@pytest.mark.slow
 def test_a_keras_file_with_two_inputs_goes_through_the_commands(
     keras: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

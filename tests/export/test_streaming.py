@@ -159,6 +159,7 @@ def test_token_ids_go_step_by_step(keras: Any, child: Child, tmp_path: Path) -> 
     assert export.verify(bundle).ok
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lstm", "gru", "bidirectional"])
 def test_every_form_is_the_same_byte_for_byte(keras: Any, child: Child, tmp_path: Path, name: str) -> None:
     run = sequence_run(keras, tmp_path, name)
@@ -184,6 +185,7 @@ def test_what_differs_between_two_bundles_is_told_by_file(tmp_path: Path) -> Non
     assert found.problem.endswith("now: b differs; d is missing; c was added")
 
 
+@pytest.mark.slow
 def test_a_bundle_of_auto_is_rebuilt_as_it_was_asked_for(image_run: runs.Run, child: Child, tmp_path: Path) -> None:
     asked = {"io": "uint8", "max_drop": 2.0, "tolerance": 1e-3}
     bundle = export.export_model(image_run, quantize="auto", child=child, out=tmp_path / "auto", **asked)

@@ -397,6 +397,7 @@ def kill_once(books, after_trials):
     assert process.wait(10) == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_kill_9_loses_at_most_the_trial_in_flight(tmp_path):
     expected = told(search(tmp_path / "whole", "random", 20).trials)
     books = begin(tmp_path / "killed search", "random", 20)

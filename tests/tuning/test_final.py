@@ -98,6 +98,7 @@ def test_weights_that_were_not_kept_are_named(winner, tmp_path):
         retrain(books, other, out=tmp_path, listener=quiet, keep_as_it_is=True)
 
 
+@pytest.mark.slow
 def test_a_schedule_over_the_whole_training_is_not_cut_short(tmp_path):
     books, trial = searched(
         tmp_path, "diabetes-mlp", objective="rmse", smaller_is_better=True, given={"schedule": "cosine", "patience": 2}
@@ -111,6 +112,7 @@ def test_a_schedule_over_the_whole_training_is_not_cut_short(tmp_path):
     assert "patience = 0" in text
 
 
+@pytest.mark.slow
 def test_a_validation_part_that_the_data_say_stays_out(tmp_path):
     generator = np.random.default_rng(0)
     rows = ["a,b,part,kind"]
@@ -136,6 +138,7 @@ def planned(books, **changes):
     return Books(books.path, replace(books.plan, **changes))
 
 
+@pytest.mark.slow
 def test_what_ships_is_what_is_tested(winner, child, tmp_path):
     books, trial, _ = winner
     final = retrain(planned(books, quantize="int8"), trial, out=tmp_path, listener=quiet, child=child)

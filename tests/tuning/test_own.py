@@ -124,6 +124,7 @@ def test_candidates_over_the_budget_are_not_trained_and_the_exported_file_is_sco
         zoo.tuning.search(wide, *data, tuner="grid", trials=2, epochs=2, max_flash="1k", out=tmp_path)
 
 
+@pytest.mark.slow
 def test_failures_are_data_and_when_all_fail_the_reasons_are_told(keras: Any, data: Any, tmp_path: Path) -> None:
     def fragile(hp: Any) -> Any:
         units = hp.Choice("units", [2, 3, 4])
@@ -148,6 +149,7 @@ def test_failures_are_data_and_when_all_fail_the_reasons_are_told(keras: Any, da
         zoo.tuning.search(hopeless, *data, tuner="grid", trials=3, epochs=2, out=tmp_path)
 
 
+@pytest.mark.slow
 def test_an_interrupt_keeps_what_ended(keras: Any, data: Any, tmp_path: Path) -> None:
     import signal
 
@@ -205,6 +207,7 @@ def test_a_build_that_builds_nothing_is_told(
         zoo.tuning.search(make, *data, trials=1, epochs=1, out=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_hypermodel_with_a_fit_of_its_own_is_used(keras: Any, data: Any, tmp_path: Path) -> None:
     import keras_tuner
 
@@ -238,6 +241,7 @@ def test_entries_behind_a_choice_are_found_without_a_scope(keras: Any, tmp_path:
     assert sorted(entry.name for entry in space.hyperparameters().space) == ["kind", "second"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:threading", "ignore:.* is deprecated:DeprecationWarning")
 def test_a_recipe_is_a_hypermodel_for_a_tuner_of_ones_own(keras: Any, tmp_path: Path) -> None:
     import keras_tuner

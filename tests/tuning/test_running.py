@@ -135,6 +135,7 @@ def test_figures_without_a_budget_are_counted_from_the_model(search):
     assert good.figures.bytes is None
 
 
+@pytest.mark.slow
 def test_a_repeat_trains_with_a_seed_and_validates_on_a_split_of_its_own(tmp_path, monkeypatch):
     validated = []
 

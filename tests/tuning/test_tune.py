@@ -127,6 +127,7 @@ def test_a_folder_that_is_searched_already_is_left_alone(found: Any) -> None:
         tune(None, resume=found.path)
 
 
+@pytest.mark.slow
 def test_ctrl_c_finishes_the_books_and_tells_the_best(tmp_path: Path) -> None:
     def press(event: Any) -> None:
         if isinstance(event, TrialEnded) and event.trial.id == "0001":
@@ -143,6 +144,7 @@ def test_ctrl_c_finishes_the_books_and_tells_the_best(tmp_path: Path) -> None:
     assert [trial.attempt for trial in again.trials] == [1] * 4
 
 
+@pytest.mark.slow
 def test_time_that_is_over_ends_the_search_with_what_there_is(tmp_path: Path) -> None:
     short = searched(tmp_path, trials=10_000, max_time=4)
     ended = [trial for trial in short.trials if trial.status == "completed"]
@@ -166,6 +168,7 @@ def build(inputs, outputs, *, units: int = 4, kind: int = 0):
 '''
 
 
+@pytest.mark.slow
 def test_failures_are_data_and_exit_5_says_why_when_there_is_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

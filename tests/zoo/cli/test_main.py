@@ -109,6 +109,7 @@ def test_info_shows_every_knob_with_its_value_and_range():
     assert knobs["learning_rate"]["value"] == 0.01
 
 
+@pytest.mark.slow
 def test_a_users_own_builder_has_every_command(tmp_path):
     (tmp_path / "mine.py").write_text(
         "def narrow(inputs, outputs, *, units=3):\n"
@@ -134,7 +135,9 @@ def test_a_file_that_shadows_a_package_of_ours_is_named(tmp_path):
     assert f"zoo.export is shadowed by {tmp_path / 'export.py'}" in done.stderr
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_a_signal_saves_the_run_and_exits_with_its_code(number, code, tmp_path):
     command = [sys.executable, "-P", "-m", "zoo", "train", "iris-mlp", "--epochs", "100000", "--json"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
@@ -175,6 +178,7 @@ def test_a_reader_of_the_progress_that_goes_away_does_not_end_the_training(tmp_p
     assert json.loads(done.stdout)["status"] == "finished"
 
 
+@pytest.mark.slow
 def test_an_unexpected_failure_is_a_line_and_json_too(tmp_path):
     (tmp_path / "mine.py").write_text("def build(inputs, outputs):\n    raise RuntimeError('my own fault')\n")
     done = run("train", "mine:build", "--data", "iris", "--json", cwd=tmp_path)

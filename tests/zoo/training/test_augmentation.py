@@ -134,6 +134,7 @@ def test_names_stand_with_a_plus_or_a_comma_between(given):
     assert set(read_augment(given, "image", "multiclass")) == wanted
 
 
+@pytest.mark.slow
 def test_a_training_varies_its_samples_and_its_model_does_not(tmp_path):
     runs = [
         zoo.train("digits-mlp", out=tmp_path / name, epochs=1, units=8, layers=1, seed=3, augment=augment)

@@ -50,6 +50,7 @@ def test_its_numbers_are_those_of_zoo_train_bit_for_bit(recipe, knobs, tmp_path)
     assert all(weights.dtype == np.float32 for weights in found.model.get_weights())
 
 
+@pytest.mark.slow
 def test_trainings_that_share_their_data_do_not_influence_each_other():
     data, config = prepared(configure("iris-mlp", {"epochs": 3}))
     builder = get_builder(config.builder)

@@ -44,6 +44,7 @@ def test_training_from_disk_is_training_from_memory(tmp_path, monkeypatch):
     assert held.manifest.baselines == made.manifest.baselines
 
 
+@pytest.mark.slow
 def test_training_from_disk_resumes_where_it_was(tmp_path, monkeypatch):
     root = folder(tmp_path / "photos", count=9)
     monkeypatch.setattr(datasets, "IN_MEMORY_BYTES", 0)

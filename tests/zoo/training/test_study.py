@@ -62,6 +62,7 @@ def test_left_to_keras_the_weights_would_differ():
     assert not all(np.array_equal(first, second) for first, second in zip(*drawn, strict=True))
 
 
+@pytest.mark.slow
 def test_a_result_does_not_hang_on_the_values_before_it(tmp_path):
     first = study_of(tmp_path / "one", "dropout=0.5,0").rows[1].trainings[0]
     second = study_of(tmp_path / "two", {"dropout": [0.0, 0.9]}).rows[0].trainings[0]
@@ -69,6 +70,7 @@ def test_a_result_does_not_hang_on_the_values_before_it(tmp_path):
     assert equal(curves(first), curves(second))
 
 
+@pytest.mark.slow
 def test_the_recipes_own_value_is_trained_as_train_does(tmp_path):
     found = study_of(tmp_path, "l2=0,0.1").rows[0].trainings[0]
     plain = {"optimizer": "sgd", "learning_rate": "auto", "schedule": "constant", "epochs": 2, "tensorboard": False}
@@ -79,6 +81,7 @@ def test_the_recipes_own_value_is_trained_as_train_does(tmp_path):
     assert found.last["test"] == run.metrics["last"]["test"]
 
 
+@pytest.mark.slow
 def test_a_repeated_study_trains_only_what_is_new(dropouts):
     folder, before = dropouts
     events = []
@@ -110,6 +113,7 @@ def test_an_interrupted_study_goes_on_where_it_was(tmp_path):
         assert (first.sparsity, first.last) == (second.sparsity, second.last)
 
 
+@pytest.mark.slow
 def test_a_table_of_ones_own_is_compared_and_what_was_fixed_is_told(tmp_path):
     generator = np.random.default_rng(0)
     rows = [f"{a:.3f},{'no' if a < 0 else 'yes'}" for a in generator.normal(size=80)]
@@ -150,6 +154,7 @@ def test_the_folder_holds_a_table_a_picture_and_a_page(rates):
     assert "learning_rate = 0.01 is best" in page
 
 
+@pytest.mark.slow
 def test_where_everything_diverges_the_study_is_written_and_refused(tmp_path):
     with pytest.raises(DivergedError, match="every training diverged") as raised:
         study("diabetes-mlp", vary="l2=0,0.1", out=tmp_path, seeds=1, epochs=1, learning_rate=100)

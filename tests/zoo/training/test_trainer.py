@@ -279,7 +279,9 @@ def test_a_resumed_run_goes_back_to_the_older_checkpoint_where_the_newest_is_dam
             {"train_samples": 200, "optimizer": "nesterov", "schedule": "step", "learning_rate": 0.01},
             marks=pytest.mark.slow,
         ),
-        ("digits-gru", {"train_samples": 200, "recurrent_dropout": 0.2, "units": 8}),
+        pytest.param(
+            "digits-gru", {"train_samples": 200, "recurrent_dropout": 0.2, "units": 8}, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_whatever_the_knobs_a_resumed_run_ends_in_the_same_bits(tmp_path, target, options):
@@ -291,6 +293,7 @@ def test_whatever_the_knobs_a_resumed_run_ends_in_the_same_bits(tmp_path, target
     assert resumed.metrics == whole.metrics
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"epochs": 3}, {"epochs": 200, "patience": 2, "learning_rate": 0.05}])
 def test_a_run_cut_short_while_it_was_concluded_resumes_to_its_end(tmp_path, monkeypatch, options):
     whole = train(tmp_path, "wine-mlp", **options)

@@ -131,6 +131,7 @@ def test_other_export_options_export_again_without_training(made):
     assert made.run().skipped == ("train", "export tflite-float32")
 
 
+@pytest.mark.slow
 def test_a_bundle_with_a_changed_byte_is_made_again(made):
     model = made.first.bundles[1].path / "model.tflite"
     whole = model.read_bytes()
@@ -139,6 +140,7 @@ def test_a_bundle_with_a_changed_byte_is_made_again(made):
     assert model.read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_changed_data_a_changed_knob_and_a_damaged_model_train_again(made, tmp_path):
     project = Project(tmp_path)
     write_recipe(project.folder, "")
