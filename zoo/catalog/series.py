@@ -6,6 +6,29 @@ from zoo.cards import Anchor, RecipeCard
 
 _HAR = {"batch_size": 128, "schedule": "onecycle", "augment": "scale+jitter", "monitor": "macro_f1"}
 
+
+def _har(cell: str, units: int) -> RecipeCard:
+    """A recurrent recipe of at most 50,000 parameters on the activities of a watch."""
+    return RecipeCard(
+        name=f"har-{cell}",
+        builder="recurrent",
+        dataset="wisdm51_watch",
+        task="multiclass",
+        summary=f"a convolution, then {cell.upper()}s both ways with attention, over a watch, tested on other people",
+        hyperparameters={
+            "cell": cell,
+            "units": units,
+            "bidirectional": True,
+            "attention": True,
+            "convolution": 48,
+            "kernel": 9,
+            "stride": 2,
+            "dropout": 0.4,
+        },
+        training={"epochs": 30, "learning_rate": 0.005, **_HAR, "augment": "scale+jitter+mixup"},
+    )
+
+
 CARDS = (
     RecipeCard(
         name="har-conv1d",
@@ -22,42 +45,7 @@ CARDS = (
             "augment_strength": 0.7,
         },
     ),
-    RecipeCard(
-        name="har-gru",
-        builder="recurrent",
-        dataset="wisdm51_watch",
-        task="multiclass",
-        summary="a convolution, then a GRU both ways with attention, over a watch, tested on other people",
-        hyperparameters={
-            "cell": "gru",
-            "units": 64,
-            "bidirectional": True,
-            "attention": True,
-            "convolution": 48,
-            "kernel": 9,
-            "stride": 2,
-            "dropout": 0.4,
-        },
-        training={"epochs": 30, "learning_rate": 0.005, **_HAR, "augment": "scale+jitter+mixup"},
-    ),
-    RecipeCard(
-        name="har-lstm",
-        builder="recurrent",
-        dataset="wisdm51_watch",
-        task="multiclass",
-        summary="a convolution, then an LSTM both ways with attention, over a watch, tested on other people",
-        hyperparameters={
-            "cell": "lstm",
-            "units": 54,
-            "bidirectional": True,
-            "attention": True,
-            "convolution": 48,
-            "kernel": 9,
-            "stride": 2,
-            "dropout": 0.4,
-        },
-        training={"epochs": 30, "learning_rate": 0.005, **_HAR, "augment": "scale+jitter+mixup"},
-    ),
+    *(_har(cell, units) for cell, units in (("gru", 64), ("lstm", 54))),
     RecipeCard(
         name="gesture-lstm",
         builder="recurrent",

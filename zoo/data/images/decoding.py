@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -36,7 +36,7 @@ CHECKED_BYTES = 256 * 1024 * 1024
 """So much of a cache is compared with its digests before it is used; of a larger one rows spread over all of it."""
 
 TELL_EVERY_SECONDS = 2.0
-_WINDOW = 1024
+T = TypeVar("T")
 _one_large = threading.Lock()
 
 
@@ -182,7 +182,7 @@ def _fill(
     with (folder / PIXELS).open("wb") as target:
         header = {"descr": "|u1", "fortran_order": False, "shape": (len(files), *shape)}
         np.lib.format.write_array_header_1_0(target, header)
-        for at, done in enumerate(_in_order(row, len(files), on_event)):
+        for at, done in enumerate(in_order(row, len(files), on_event)):
             target.write(np.ascontiguousarray(done.pixels).data)
             digests[at] = done.digest
             sums.append(done.sha256)
@@ -193,16 +193,25 @@ def _fill(
     return reused
 
 
-def _in_order(row: Callable[[int], _Row], count: int, on_event: Callable[[str], None]) -> Iterator[_Row]:
-    """Rows made by several threads, in order, a window of them at a time; Pillow and numpy let threads run beside."""
+def in_order(
+    make: Callable[[int], T], count: int, on_event: Callable[[str], None], *, at_once: int = 1024
+) -> Iterator[T]:
+    """What several threads make of images, in order, so many of them at a time; Pillow and numpy let threads run beside.
+
+    Args:
+        make: Of a position what is made there.
+        count: How many there are.
+        on_event: Told of progress, a line each.
+        at_once: Made before the first of them is handed on, at most.
+    """
     from threadpoolctl import threadpool_limits
 
     told = time.monotonic()
     # Each thread multiplies alone: more BLAS threads would only fight for the cores.
     with threadpool_limits(1), warnings.catch_warnings(), ThreadPoolExecutor(max(2, cpu_count()), "decode") as pool:
         warnings.simplefilter("ignore")  # Pillow's, of odd metadata
-        for start in range(0, count, _WINDOW):
-            for at, made in enumerate(pool.map(row, range(start, min(start + _WINDOW, count))), start):
+        for start in range(0, count, at_once):
+            for at, made in enumerate(pool.map(make, range(start, min(start + at_once, count))), start):
                 if time.monotonic() - told > TELL_EVERY_SECONDS:
                     told = time.monotonic()
                     on_event(f"read {at:,} of {count:,} images")

@@ -5,10 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import threading
-import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -19,14 +16,13 @@ import numpy as np
 from zoo import preprocessing
 from zoo.data.cache import cached
 from zoo.data.identity import row_digests
-from zoo.data.images.decoding import LARGE_PIXELS, TELL_EVERY_SECONDS
+from zoo.data.images.decoding import LARGE_PIXELS, in_order
 from zoo.data.masks.files import read_mask
 from zoo.data.masks.pairing import Pair
 from zoo.errors import DataError
 from zoo.inputs import read_image
 from zoo.masks import Box, boxes, nearest
 from zoo.runs import read_npz, sha256, write_npz
-from zoo.settings import cpu_count
 
 VERSION = 1
 """Of what is written here: another number makes every cache anew, as another Pillow does."""
@@ -34,6 +30,9 @@ VERSION = 1
 SAMPLES, VALUES, INDEX = "samples.npy", "masks.npy", "index.npz"
 CHECKED_ROWS = 64
 """So many rows of a cache, spread over it, are compared with their digests before it is used."""
+
+PAIRS_AT_ONCE = 8
+"""Pairs that wait for their turn to be written, as all tiles of each do."""
 
 _one_large = threading.Lock()
 
@@ -186,7 +185,9 @@ def _fill(
     with (folder / SAMPLES).open("wb") as samples, (folder / VALUES).open("wb") as values:
         for target, shape in ((samples, (rows, *layout.shape)), (values, (rows, *layout.shape[:2]))):
             np.lib.format.write_array_header_1_0(target, {"descr": "|u1", "fortran_order": False, "shape": shape})
-        for one in _in_order(lambda at: _make(pairs[at], sizes[at], places[at], layout), len(pairs), on_event):
+        for one in in_order(
+            lambda at: _make(pairs[at], sizes[at], places[at], layout), len(pairs), on_event, at_once=PAIRS_AT_ONCE
+        ):
             samples.write(np.ascontiguousarray(one.pixels).data)
             values.write(np.ascontiguousarray(one.values).data)
             digests.append(row_digests(one.pixels))
@@ -202,21 +203,6 @@ def _fill(
         sha256=np.array([one.sha256 for one in made], np.str_),
         problems=np.array([one.problem for one in made], np.str_),
     )
-
-
-def _in_order(make: Callable[[int], _Made], count: int, on_event: Callable[[str], None]) -> Iterator[_Made]:
-    """Pairs read by several threads, in order, a few of them at a time."""
-    from threadpoolctl import threadpool_limits
-
-    told, window = time.monotonic(), 4 * max(2, cpu_count())
-    with threadpool_limits(1), warnings.catch_warnings(), ThreadPoolExecutor(max(2, cpu_count()), "decode") as pool:
-        warnings.simplefilter("ignore")  # Pillow's, of odd metadata
-        for start in range(0, count, window):
-            for at, made in enumerate(pool.map(make, range(start, min(start + window, count))), start):
-                if time.monotonic() - told > TELL_EVERY_SECONDS:
-                    told = time.monotonic()
-                    on_event(f"read {at:,} of {count:,} images")
-                yield made
 
 
 def _make(pair: Pair, size: tuple[int, int], places: Sequence[Box], layout: Layout) -> _Made:
