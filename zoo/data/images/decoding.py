@@ -196,7 +196,7 @@ def _fill(
 def in_order(
     make: Callable[[int], T], count: int, on_event: Callable[[str], None], *, at_once: int = 1024
 ) -> Iterator[T]:
-    """What several threads make of images, in order, so many of them at a time; Pillow and numpy let threads run beside.
+    """What several threads make of images, in order, so many at a time; Pillow and numpy let threads run beside.
 
     Args:
         make: Of a position what is made there.
