@@ -15,6 +15,8 @@ from zoo import metrics, preprocessing
 CLOSE = 0.2
 """How far apart two scores of one sample may be, as a share of the threshold, where not both are above it."""
 TINY = 1e-12
+MAPS = ("segmentation", "detection")
+"""Tasks whose answers keep their axes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +62,7 @@ def compare(
         split: Name for the samples.
     """
     task, threshold = str(output["task"]), output.get("threshold")
-    if task == "segmentation":
-        return _compare_pixels(reference, outputs, targets, split)
-    shape = reference.shape[1:] if task == "detection" else (-1,)  # a detector's maps keep their axes
+    shape = reference.shape[1:] if task in MAPS else (-1,)
     flat, other = (np.asarray(values, np.float32).reshape(len(values), *shape) for values in (reference, outputs))
     own = None if threshold is None else own_threshold(flat, other, threshold)
     figures: dict[str, Any] = {}
@@ -105,7 +105,7 @@ def own_threshold(reference: np.ndarray, scores: np.ndarray, threshold: float) -
 def _same_answers(
     task: str, flat: np.ndarray, other: np.ndarray, threshold: float | None, own: float | None
 ) -> np.ndarray | None:
-    """Which samples have the same answer, (n,) bool; None for numbers.
+    """Which samples have the same answer, (n,) bool, of a segmentation which pixels; None for numbers.
 
     Those that both find an anomaly, and those whose scores are close, as shares of the thresholds: a file without any
     score would find most samples normal too, and a step across the threshold is as small as one below it.
@@ -116,6 +116,8 @@ def _same_answers(
         first, second = (metrics.decide(task, *pair) for pair in ((flat, threshold), (other, own)))
         apart = np.abs(flat[:, 0] / max(threshold, TINY) - other[:, 0] / max(own, TINY))
         return np.asarray(((first == 1) & (second == 1)) | (apart <= CLOSE))
+    if task == "segmentation":
+        return np.asarray(metrics.decide(task, flat) == metrics.decide(task, other))
     return metrics.same_answers(task, flat, other)
 
 
@@ -128,25 +130,6 @@ def _figures(task: str, before: Mapping[str, float], after: Mapping[str, float])
         return {}
     one, two = before[name], after[name]
     return {"metric": name, "metric_before": one, "metric_after": two, "drop": drop(name, one, two)}
-
-
-def _compare_pixels(reference: np.ndarray, outputs: np.ndarray, targets: np.ndarray | None, split: str) -> Parity:
-    """As `compare`, of pixels: (n, height, width, classes) both; agreement and what changed are counted by pixel."""
-    before, after = metrics.decide("segmentation", reference), metrics.decide("segmentation", outputs)
-    figures: dict[str, Any] = {}
-    if targets is not None:
-        name = metrics.PRIMARY["segmentation"]
-        one, two = (metrics.evaluate("segmentation", targets, found)[name] for found in (before, after))
-        figures = {"metric": name, "metric_before": one, "metric_after": two, "drop": drop(name, one, two)}
-    return Parity(
-        split=split,
-        samples=len(reference),
-        max_error=float(np.max(np.abs(reference - outputs))),
-        largest_output=float(np.max(np.abs(reference))),
-        agreement=float(np.mean(before == after)),
-        changed=int(np.sum(before != after)),
-        **figures,
-    )
 
 
 def is_chance(parity: Parity, targets: np.ndarray, task: str) -> bool:

@@ -25,18 +25,18 @@ from zoo.builders import get_builder
 from zoo.catalog import RECIPES
 from zoo.config import configure
 from zoo.data import load
+from zoo.data.dataset import SEASONAL
 from zoo.data.loading import with_own_options
 from zoo.data.options import DataConfig
 from zoo.errors import GateError, ModelError, ZooError
 from zoo.metrics import PRIMARY
-from zoo.reporting.summary import SEASONAL
 from zoo.results import RESULTS, measured
 from zoo.runs import write_text
 
 QUICK = 90.0
 """Seconds of a training up to which it is repeated with `MORE_SEEDS`."""
 MORE_SEEDS = (1, 2)
-ALWAYS = ("validation", "test", "train_samples", "strict_data")
+FINGERPRINTED = ("validation", "test", "train_samples", "strict_data")
 """Knobs of the data that stand in every fingerprint; others where a recipe or its set gives them a value."""
 REFUSALS = (ModelError.exit_code, GateError.exit_code)
 """Exit codes of an export that says no to the model; any other is a measurement that failed."""
@@ -99,7 +99,7 @@ def config_sha256(name: str) -> str:
         "data": {
             key: value
             for key, value in asdict(with_own_options(config.dataset, config.data)).items()
-            if key in ALWAYS or value != getattr(plain, key)
+            if key in FINGERPRINTED or value != getattr(plain, key)
         },
     }
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

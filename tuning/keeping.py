@@ -30,7 +30,9 @@ def keep(books: Books, trial: Trial, config: RunConfig, dataset: Dataset, fitted
     from zoo.training.measure import Measured, inference
 
     folder = books.folder(trial)
-    threshold = Measured(dataset, dataset.validation, None).threshold(inference(fitted.model))
+    threshold = None
+    if dataset.alarm:
+        threshold = Measured(dataset, dataset.validation, None).threshold(inference(fitted.model))
     describe_run(folder, config, dataset.with_threshold(threshold))
     model = build_model(config, get_builder(config.builder), dataset, precision="float32")
     model.set_weights(fitted.model.get_weights())  # the trained one would take its optimizer along

@@ -142,11 +142,11 @@ def application(
     network = _make(family, inputs, alpha, None)
     if not drawn:
         path = (
-            _download(family, inputs, alpha, weights_sha256, _tell_nobody)
+            _download(family, inputs, alpha, weights_sha256, outside.tell_nobody)
             if weights == DOWNLOADED
             else outside.own(weights, "weights")
         )
-        locate_weights(path, weights_sha256, _tell_nobody)
+        locate_weights(path, weights_sha256, outside.tell_nobody)
         load_weights(network, path)
     _set_trainable(network, fine_tune, drawn)
     x = _per_colour(x, family)
@@ -215,7 +215,3 @@ def _per_colour(x: Any, family: Family) -> Any:
     ordered = kernel[:, ::-1] if family.reverse else kernel
     layer.set_weights([ordered[None, None], np.asarray(family.offset, np.float32)])
     return x
-
-
-def _tell_nobody(_line: str) -> None:
-    """What there was to say, `prepare` has said."""

@@ -79,7 +79,7 @@ def hub(
     """Builds the network, (batch, *inputs.shape) float32 -> (batch, *outputs.shape) float32."""
     import keras
 
-    found, _ = _locate(module, sha256, _tell_nobody)
+    found, _ = _locate(module, sha256, outside.tell_nobody)
     if isinstance(found, Path):
         extract, wanted, scaled = _of_keras_file(found, output, fine_tune)
     else:
@@ -196,7 +196,3 @@ def _layer_output(loaded: Any, name: str, path: Path) -> Any:
         return loaded.get_layer(name).output
     dense = [layer for layer in loaded.layers if isinstance(layer, keras.layers.Dense)]
     return dense[-1].input if dense and dense[-1].output is loaded.outputs[0] else loaded.outputs[0]
-
-
-def _tell_nobody(_line: str) -> None:
-    """What there was to say, `prepare` has said."""

@@ -17,6 +17,10 @@ RECORD = "source.json"
 Tell = Callable[[str], None]
 
 
+def tell_nobody(_line: str) -> None:
+    """For a builder's function: what there was to say, its `prepare` has said."""
+
+
 def is_address(reference: str) -> bool:
     """Whether it is to be fetched."""
     return reference.startswith(("https://", "http://"))

@@ -27,9 +27,8 @@ BATCH_PIXELS = 8 * 128 * 128
 def recommend(inputs: InputSpec, outputs: OutputSpec, samples: int) -> dict[str, object]:
     """Knobs for images nobody has tried before.
 
-    As many levels as leave 8 pixels of a side at the bottom, at most 4; batches of about 131,000 pixels, but
-    a quarter of the samples at most; epochs for
-    about 800 steps, 5 to 100, of one-cycle Adam at 0.003.
+    As many levels as leave 8 pixels of a side at the bottom, at most 4; batches of about 131,000 pixels, but a quarter
+    of the samples at most; epochs for about 800 steps, 5 to 100, of one-cycle Adam at 0.003.
 
     Args:
         inputs: Of images or their tiles.

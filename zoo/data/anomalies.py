@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.dataset import PARTS, Raw
+from zoo.data.files.listing import examples
 from zoo.data.findings import Finding
 from zoo.data.options import DataConfig, refuse_options
 from zoo.errors import DataError
@@ -20,6 +21,8 @@ LABELS = (NORMAL, ANOMALY)
 TELLING = (NORMAL, "good", "ok")
 """Names of a class that need no `normal` to say what it is."""
 OPTIONS = ("normal", "false_alarms")
+SHOWN = 12
+"""Classes that are named at most."""
 
 
 def sort_out(raw: Raw, config: DataConfig, name: str) -> tuple[Raw, dict[str, Any]]:
@@ -140,6 +143,5 @@ def _told(labels: Sequence[str], normal: Sequence[str]) -> list[Finding]:
     return [Finding("note", f"normal: {_few(normal)}; anomalies: {_few(others)}")] if others else []
 
 
-def _few(labels: Sequence[str], shown: int = 12) -> str:
-    more = f" and {len(labels) - shown} more" if len(labels) > shown else ""
-    return ", ".join(map(str, labels[:shown])) + more
+def _few(labels: Sequence[str]) -> str:
+    return examples(list(labels), SHOWN)

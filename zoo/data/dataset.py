@@ -100,6 +100,10 @@ class ModelInputs:
         return preprocessing.apply(self._steps, np.asarray(self._samples[chosen]))
 
 
+SEASONAL = "seasonal_naive"
+"""Name of the forecast that repeats the season before; it stands beside forecasts alone."""
+
+
 @dataclass(frozen=True)
 class Forecast:
     """What is forecast of a series.

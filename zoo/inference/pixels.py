@@ -66,8 +66,7 @@ def _read(pair: Pair, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     image, values = read_image(pair.image), read_mask(pair.mask).values
     if values.shape != image.shape[:2]:
-        sizes = f"{values.shape[1]}x{values.shape[0]} pixels, {pair.image} {image.shape[1]}x{image.shape[0]}"
-        raise DataError(f"mask {pair.mask} has {sizes}; give them the same size")
+        raise DataError(pair.unlike(image.shape, values.shape))
     truth = classes[values]
     if (truth == metrics.VOID).any():
         unknown = values[truth == metrics.VOID][0]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from zoo.data.dataset import SEASONAL
 from zoo.metrics import ERRORS, PRIMARY
 from zoo.runs import Manifest
 
@@ -21,14 +22,11 @@ _PEOPLE: Mapping[str, str] = {
     "logistic": "the logistic model",
     "linear": "the linear model",
     "gradient_boosting": "gradient boosting",
-    "seasonal_naive": "the seasonal-naive forecast",
+    SEASONAL: "the seasonal-naive forecast",
     "distance": "the distance to the mean",
     "pca": "PCA",
     "isolation_forest": "the isolation forest",
 }
-SEASONAL = "seasonal_naive"
-"""The baseline that stands beside forecasts alone."""
-
 _METRICS: Mapping[str, str] = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",

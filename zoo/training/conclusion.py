@@ -59,7 +59,8 @@ def conclude(
     if last is not None:
         own = splits["validation"].threshold(last)
         at_last = {name: split.measure(last, own)[0] for name, split in splits.items()}
-    write_json(run.path / PREPROCESSING, dataset.with_threshold(threshold).contract())
+    if threshold is not None:
+        write_json(run.path / PREPROCESSING, dataset.with_threshold(threshold).contract())
     arrays: dict[str, np.ndarray] = {}
     for name, split in (("validation", dataset.validation), ("test", dataset.test)):
         arrays |= _kept(name, split, at_best[name][1], dataset.output.task)

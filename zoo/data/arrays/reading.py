@@ -52,8 +52,7 @@ def read_arrays(request: Request) -> Reading:
     tables (n, columns), NaN where a cell is missing; series (n, steps, channels), NaN where a step is. Of three axes
     those are series that are called `series`, name their channels in `columns`, or have values that no pixel has.
     `class_names` names integer classes; `--target KEY` picks other targets, `--group-from KEY` an array of groups,
-    `--test FILE.npz` another file to test on. Large arrays that are
-    stored without compression stay on disk.
+    `--test FILE.npz` another file to test on. Large arrays that are stored without compression stay on disk.
 
     Raises:
         UsageError: An option that arrays do not have, or that does not fit.

@@ -121,7 +121,7 @@ def decode(
     held: Decoded | None = None
 
     def make(folder: Path) -> None:
-        _fill(folder, pairs, sizes, layout, signatures, on_event)
+        _fill(folder, pairs, sizes, places, layout, signatures, on_event)
 
     def is_whole(folder: Path) -> bool:
         found = _open(folder, (rows, *layout.shape), signatures)
@@ -172,12 +172,12 @@ def _fill(
     folder: Path,
     pairs: Sequence[Pair],
     sizes: Sequence[tuple[int, int]],
+    places: Sequence[Sequence[Box]],
     layout: Layout,
     signatures: Sequence[str],
     on_event: Callable[[str], None],
 ) -> None:
     """Writes a cache folder."""
-    places = [layout.places(size) for size in sizes]
     rows = sum(map(len, places))
     digests: list[np.ndarray] = []
     made: list[_Made] = []
@@ -215,7 +215,7 @@ def _make(pair: Pair, size: tuple[int, int], places: Sequence[Box], layout: Layo
             step = {"step": "image", "height": target[0], "width": target[1], "channels": channels}
             pixels = preprocessing.image(read_image(pair.image)[np.newaxis], step)[0]
             if mask.values.shape != size:
-                raise DataError(_unlike(pair, size, (mask.values.shape[0], mask.values.shape[1])))
+                raise DataError(pair.unlike(size, mask.values.shape))
             values = nearest(mask.values, *target)
             cut = [
                 tuple(part[box.top : box.top + height, box.left : box.left + width] for part in (pixels, values))
@@ -229,11 +229,6 @@ def _make(pair: Pair, size: tuple[int, int], places: Sequence[Box], layout: Layo
     except (DataError, OSError, ValueError) as error:
         nothing = np.zeros((len(places), *layout.shape), np.uint8)
         return _Made(nothing, nothing[..., 0], np.zeros(256, np.int64), "", problem=" ".join(str(error).split()))
-
-
-def _unlike(pair: Pair, image: tuple[int, int], mask: tuple[int, int]) -> str:
-    sizes = f"{mask[1]}x{mask[0]} pixels, {pair.image} {image[1]}x{image[0]}"
-    return f"mask {pair.mask} has {sizes}; give them the same size"
 
 
 def _signature(file: Path) -> str:

@@ -53,6 +53,11 @@ class Pair:
     part: int = -1
     group: str = ""
 
+    def unlike(self, image: tuple[int, ...], mask: tuple[int, ...]) -> str:
+        """What is wrong with an image and a mask of these heights and widths, which differ."""
+        sizes = f"{mask[1]}x{mask[0]} pixels, {self.image} {image[1]}x{image[0]}"
+        return f"mask {self.mask} has {sizes}; give them the same size"
+
 
 @dataclass(frozen=True)
 class Pairs:

@@ -135,8 +135,7 @@ def _sound(
             if (image.width, image.height) == (mask.width, mask.height):
                 good.append(pair)
                 continue
-            sizes = f"{mask.width}x{mask.height} pixels, {pair.image} {image.width}x{image.height}"
-            problems = [f"mask {pair.mask} has {sizes}; give them the same size"]
+            problems = [pair.unlike((image.height, image.width), (mask.height, mask.width))]
         findings += [Finding("error", problem) for problem in problems]
     return good, findings
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from zoo import preprocessing
-from zoo.data.dataset import PARTS, Forecast, Raw
+from zoo.data.dataset import PARTS, SEASONAL, Forecast, Raw
 from zoo.data.files.concluding import reading
 from zoo.data.findings import Finding, errors
 from zoo.data.options import DataConfig, refuse_options
@@ -213,7 +213,7 @@ def _raw(found: _Read, cut: Lags, config: DataConfig) -> Raw:
         sha256=_identity(panel, plan),
         target_transform="log1p" if logarithm else "standard",
         findings=findings,
-        forecast=Forecast(plan.channels, plan.season, {lags.SEASONAL: seasonal}, source),
+        forecast=Forecast(plan.channels, plan.season, {SEASONAL: seasonal}, source),
     )
 
 

@@ -20,8 +20,6 @@ MOST_HISTORY = 512
 LEAST_HISTORY = 24
 LONG_SEASON = 168
 """Steps of a season above which a history of two of them would be long for a small model."""
-SEASONAL = "seasonal_naive"
-"""Name of the forecast that repeats the season before."""
 
 
 @dataclass(frozen=True)
