@@ -1,11 +1,14 @@
 # The project's environment: `.venv` in the checkout, made from requirements.lock. Sourced by the scripts beside it.
 #
-# Sets `root` (the checkout) and `python`, and makes the environment if it is missing, incomplete or out of date.
+# Sets `root` (the checkout), `python`, and `parallel`, what has pytest use all cores; makes the environment if it is
+# missing, incomplete or out of date.
 # Everything is said on standard error, because standard output belongs to the tool.
 
 root=$(cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.." && pwd -P) || exit 1
 environment=$root/.venv
 python=$environment/bin/python
+# A process for each core, each with whole files, so that what the tests of a file share is made once.
+parallel=(--numprocesses=logical --maxprocesses=4 --dist=loadfile)
 # Written before anything else as "incomplete", and last as what the environment was made from.
 stamp=$environment/zoo-environment
 log=$environment/set-up.log
