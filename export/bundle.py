@@ -11,20 +11,26 @@ import numpy as np
 
 from zoo import (
     answers,
+    arrays,
     boxes,
+    chunks,
     device,
     edges,
     histories,
+    images,
     inputs,
     interpreters,
     masks,
     micro_runtime,
     preprocessing,
+    recordings,
     rows,
     runner,
     runs,
     sound,
     streaming,
+    tabular,
+    texts,
     tflite_file,
 )
 from zoo.errors import ModelError, ResourceError, UsageError
@@ -32,18 +38,24 @@ from zoo.errors import ModelError, ResourceError, UsageError
 GOLDEN_SAMPLES = 32
 PROGRAM = (
     answers,
+    arrays,
     boxes,
+    chunks,
     edges,
     histories,
+    images,
     inputs,
     interpreters,
     masks,
     micro_runtime,
     preprocessing,
+    recordings,
     rows,
     runner,
     sound,
     streaming,
+    tabular,
+    texts,
     tflite_file,
 )
 """What predict.py needs beside it."""

@@ -30,10 +30,9 @@ import numpy as np
 if __package__:
     from . import preprocessing, runner, streaming
     from .answers import TOO_FAR, answer_columns, answer_rows, answers, unanswered
+    from .chunks import Chunk
     from .edges import contract_ports, edge_problems
-    from .inputs import IMAGE_SUFFIXES as IMAGE_SUFFIXES
-    from .inputs import Chunk, read_inputs
-    from .inputs import read_image as read_image
+    from .inputs import read_inputs
     from .interpreters import RUNTIMES, DataError, GateError, ModelError, UsageError, ZooError
     from .masks import MaskFolder, answer_pictures, is_segmentation
 else:
@@ -42,8 +41,9 @@ else:
     import runner  # type: ignore[import-not-found,no-redef]
     import streaming  # type: ignore[import-not-found,no-redef]
     from answers import TOO_FAR, answer_columns, answer_rows, answers, unanswered  # type: ignore[import-not-found,no-redef]
+    from chunks import Chunk  # type: ignore[import-not-found,no-redef]
     from edges import contract_ports, edge_problems  # type: ignore[import-not-found,no-redef]
-    from inputs import Chunk, read_inputs  # type: ignore[import-not-found,no-redef]
+    from inputs import read_inputs  # type: ignore[import-not-found,no-redef]
     from interpreters import (  # type: ignore[import-not-found,no-redef]
         RUNTIMES,
         DataError,

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 if __package__:
+    from .chunks import Chunk, prepare
     from .interpreters import DataError
 else:
+    from chunks import Chunk, prepare  # type: ignore[import-not-found,no-redef]
     from interpreters import DataError  # type: ignore[import-not-found,no-redef]
 
 SUFFIXES = (".wav", ".wave")
@@ -54,7 +56,7 @@ def read_wav(path: Path | str) -> Sound:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
         raise DataError(f"{path} is no WAV file; convert it to one of 16 bits")
-    form, data = _chunks(content, path)
+    form, data = _form_and_data(content, path)
     kind, channels, rate, _, _, bits = struct.unpack("<HHIIHH", form[:16])
     if kind == EXTENSIBLE and len(form) >= 26:
         kind = struct.unpack("<H", form[24:26])[0]
@@ -70,7 +72,7 @@ def read_wav(path: Path | str) -> Sound:
     return Sound(values, rate, channels)
 
 
-def _chunks(content: bytes, path: Path | str) -> tuple[bytes, bytes]:
+def _form_and_data(content: bytes, path: Path | str) -> tuple[bytes, bytes]:
     """The chunks "fmt " and "data"; a last one that is cut short is refused, but for the size that streams write."""
     form = b""
     at = 12
@@ -150,3 +152,23 @@ def prepared(path: Path | str, step: Any) -> np.ndarray:
     """A file as the raw sample that the step "log_mel" takes, (length,) int16."""
     sound = read_wav(path)
     return fit(resample(sound.samples, sound.rate, int(step["rate"])), int(step["length"]))
+
+
+def listening(contract: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The step that sounds are made features by; empty for a model that takes none."""
+    return next((step for step in contract["steps"] if step["step"] == "log_mel"), {})
+
+
+def sound_chunk(name: str, path: str | Path, contract: Mapping[str, Any]) -> Chunk:
+    """The sample of a WAV file; what is wrong with it is its problem.
+
+    Raises:
+        DataError: The model takes no sounds.
+    """
+    step = listening(contract)
+    if not step:
+        raise DataError(f"{path} is a sound; the model takes {contract['input']['kind']} samples")
+    try:
+        return Chunk([name], prepare(prepared(path, step)[np.newaxis], contract), {})
+    except DataError as error:
+        return Chunk([name], np.zeros((1, *contract["input"]["shape"]), np.float32), {0: str(error)})

@@ -16,7 +16,7 @@ from zoo.data.options import OPTIONS_OF, DataConfig, given_options
 from zoo.data.references import resolve_reference
 from zoo.data.schema import Schema, read_schema
 from zoo.errors import DataError, UsageError
-from zoo.inputs import IMAGE_SUFFIXES
+from zoo.images import IMAGE_SUFFIXES
 from zoo.registry import load_object
 
 OnEvent = Callable[[str], None]

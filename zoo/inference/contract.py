@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import inputs, preprocessing, runs
+from zoo import chunks, preprocessing, runs
 from zoo.cards import BOX_NUMBERS, TASKS, Task
 from zoo.errors import ModelError
 from zoo.inference.artifacts import Artifact
@@ -74,7 +74,7 @@ class Contract:
         Raises:
             DataError: The samples are not what the model was trained on.
         """
-        return inputs.prepare(raw, self.describe())
+        return chunks.prepare(raw, self.describe())
 
     def finish(self, outputs: np.ndarray) -> np.ndarray:
         """Model outputs as probabilities, or in target units, (n, outputs) float32; a detector's maps as they are."""

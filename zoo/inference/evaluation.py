@@ -20,9 +20,10 @@ from zoo.errors import DataError, UsageError
 from zoo.hyperparameters import join_names
 from zoo.inference.artifacts import Artifact, find_artifact
 from zoo.inference.contract import Contract
-from zoo.inference.labelled import measure_files, translate
+from zoo.inference.labelled import measure_files
 from zoo.inference.pixels import measure_pairs
 from zoo.inference.predictor import Predictor
+from zoo.inference.translation import translate
 
 SplitName = Literal["test", "validation", "train"]
 TABLE_ROWS = 65_536

@@ -13,10 +13,10 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from zoo.answers import TOO_FAR, answer_columns, answer_rows, answers, unanswered
+from zoo.chunks import Chunk
 from zoo.errors import DataError, UsageError
 from zoo.inference.predictor import Predictor
 from zoo.inference.readers import Inputs
-from zoo.inputs import Chunk
 from zoo.runs import atomic_path
 
 OnBadRow = Literal["fail", "skip", "null"]

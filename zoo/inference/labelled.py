@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from zoo import rows
-from zoo.data.anomalies import is_anomaly
 from zoo.data.audio.reading import SOUNDS
 from zoo.data.boxes.reading import collect_scenes, to_targets
 from zoo.data.files.collecting import list_files
@@ -29,40 +28,18 @@ from zoo.data.text.reading import read_texts
 from zoo.errors import DataError, UsageError
 from zoo.hyperparameters import split_names
 from zoo.inference.contract import Contract
+from zoo.inference.gathering import Measured, gather
 from zoo.inference.job import Job
 from zoo.inference.predictor import Predictor
 from zoo.inference.readers import Inputs
-from zoo.inputs import encoding, open_table
+from zoo.inference.targets import by_cause, classes, read_targets, refuse
 from zoo.registry import suggest
+from zoo.tabular import encoding, open_table
 
 FILES: Mapping[str, FileKind] = {"images": IMAGES, "audio": SOUNDS}
 """Forms of data that are a file for each sample."""
-SEPARATOR = "|"
 ADVICE = "correct them, or take them out"
-_SAID = {
-    **dict.fromkeys(("0", "0.0", "false", "no", "f", "n"), 0.0),
-    **dict.fromkeys(("1", "1.0", "true", "yes", "t", "y"), 1.0),
-}
 OnEvent = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Answers beside what they should have been.
-
-    Attributes:
-        targets: As `zoo.metrics.evaluate` takes them: (n,) classes, else (n, answers).
-        outputs: (n, outputs) float32.
-        without: Rows that have no target and were left out.
-        notes: What a user should know of the rows, a line each.
-    """
-
-    targets: np.ndarray
-    outputs: np.ndarray
-    without: int = 0
-    notes: tuple[str, ...] = ()
-
-
 Reader = Callable[[Predictor, Path, DataConfig, "OnEvent | None"], Measured]
 
 
@@ -161,7 +138,7 @@ def _measure_table(predictor: Predictor, path: Path, config: DataConfig, on_even
     inputs = Inputs([path], contract, keep=names, on_event=on_event)
     job = Job(predictor, inputs, keep=names, advice=ADVICE, on_event=on_event)
     extra = (*split_names(config.missing_values), *(encoding(contract.describe()).get("missing") or ()))
-    return _gather(job, path, _read(job, path), rows.missing_words(extra), _decimals(contract, reader.delimiter))
+    return gather(job, path, _read(job, path), rows.missing_words(extra), _decimals(contract, reader.delimiter))
 
 
 def _read(job: Job, path: Path) -> Iterator[tuple[Sequence[str], Sequence[Sequence[str]], np.ndarray]]:
@@ -219,156 +196,12 @@ def _measure_each(
             at += len(here)
             yield [f"{entry.where}{entry.name}" for entry in here], [entry.answers for entry in here], batch.outputs
 
-    return _gather(job, path, read(), rows.missing_words(split_names(config.missing_values)))
+    return gather(job, path, read(), rows.missing_words(split_names(config.missing_values)))
 
 
 def _unreadable(files: Inputs, most: int) -> list[str]:
     """What is wrong with the first images that cannot be decoded, one more than `most` at the most."""
     return list(islice((cause for chunk in files for cause in chunk.problems.values()), max(most, 0) + 1))
-
-
-@dataclass
-class _Reading:
-    """Targets of a file as they are with one decimal mark; what is wrong, and where; and how many are."""
-
-    decimal: str
-    targets: list[np.ndarray] = field(default_factory=list)
-    problems: dict[str, list[str]] = field(default_factory=dict)
-    wrong: int = 0
-
-    def add(self, placed: Sequence[tuple[str, Sequence[str]]], contract: Contract) -> None:
-        values, wrong = read_targets([row for _, row in placed], contract, self.decimal)
-        for cause, places in _places(wrong, [name for name, _ in placed]).items():
-            self.problems.setdefault(cause, []).extend(places)
-        self.targets.append(values)
-        self.wrong += len(wrong)
-
-
-def _gather(
-    job: Job,
-    path: Path,
-    answered: Iterator[tuple[Sequence[str], Sequence[Sequence[str]], np.ndarray]],
-    missing: frozenset[str],
-    decimals: Sequence[str] = (".",),
-) -> Measured:
-    """All answers with a target, read with the decimal mark that makes sense of most; others are named at once."""
-    readings = [_Reading(decimal) for decimal in decimals]
-    outputs: list[np.ndarray] = []
-    without = 0
-    for names, texts, found in answered:
-        known = np.array([not any(text.strip().lower() in missing for text in row) for row in texts], bool)
-        without += int((~known).sum())
-        kept = [(name, row) for name, row, there in zip(names, texts, known, strict=True) if there]
-        for reading in readings:
-            reading.add(kept, job.contract)
-        outputs.append(found[known])
-    best = min(readings, key=lambda reading: reading.wrong)
-    _refuse(best.problems, path)
-    notes = [f"{without:,} rows have no target and were left out"] if without else []
-    for what, counts in (("unseen categories", job.summary.unseen), ("missing cells, filled", job.summary.imputed)):
-        if counts:
-            notes.append(f"{what}: {', '.join(f'{name} {count:,}' for name, count in counts.items())}")
-    joined = np.concatenate(best.targets)
-    if not len(joined):
-        raise DataError(f"{path}: no row has a target; give a file with the right answers, see --target")
-    return Measured(joined, np.concatenate(outputs), without, tuple(notes))
-
-
-def _places(wrong: Mapping[int, str], names: Sequence[str]) -> dict[str, list[str]]:
-    """What is wrong to the names of the samples that it is wrong with, from positions."""
-    problems: dict[str, list[str]] = {}
-    for at, cause in wrong.items():
-        problems.setdefault(cause, []).append(names[at])
-    return problems
-
-
-def _refuse(problems: Mapping[str, Sequence[str]], path: Path) -> None:
-    """Raises DataError with every kind of wrong target, the first place of it and how often it stands there."""
-    if not problems:
-        return
-    lines = [
-        f"{names[0]}: {cause}" + (f"; so in {len(names):,} rows" if len(names) > 1 else "")
-        for cause, names in problems.items()
-    ]
-    hint = "correct them, or name the right column with --target"
-    if len(lines) == 1:
-        raise DataError(f"{lines[0]}; {hint}")
-    more = [f"and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
-    raise DataError(f"{path} has targets that the model does not answer; {hint}", problems=[*lines[:SHOWN], *more])
-
-
-def read_targets(
-    texts: Sequence[Sequence[str]], contract: Contract, decimal: str = "."
-) -> tuple[np.ndarray, dict[int, str]]:
-    """Right answers of text as numbers.
-
-    Args:
-        texts: Of each row a cell for each target; one with bars between them for several labels at once.
-        contract: Task and labels.
-        decimal: Mark of a regression's targets.
-
-    Returns:
-        (n,) classes, (n, labels) of 0 and 1 or (n, targets) values; and position to what is wrong there.
-    """
-    if contract.task in ("binary", "multiclass", "anomaly"):
-        return _classes([row[0].strip() for row in texts], contract)
-    if contract.task == "multilabel" and all(len(row) == 1 for row in texts):
-        return _several([row[0] for row in texts], contract.labels)
-    width = len(texts[0]) if texts else contract.outputs or 1
-    values, wrong = np.zeros((len(texts), width)), dict[int, str]()
-    for at in range(width):
-        cells = [row[at].strip() for row in texts]
-        if contract.task == "multilabel":
-            said = [_SAID.get(cell.lower()) for cell in cells]
-            values[:, at] = [value or 0.0 for value in said]
-            wrong.update(
-                {row: f"label {cells[row]!r} is not 0 or 1" for row, value in enumerate(said) if value is None}
-            )
-        else:
-            values[:, at], bad = rows.convert(cells, {"type": "number", "decimal": decimal}, ())
-            wrong.update({row: f"target {cells[row]!r} is no finite number" for row in bad})
-    return values, dict(sorted(wrong.items()))
-
-
-def _classes(texts: Sequence[str], contract: Contract) -> tuple[np.ndarray, dict[int, str]]:
-    """Indices of labels; equal numbers are the same label however they are written.
-
-    Of a model of anomalies, 0 for what was a normal class in training and 1 for everything else.
-    """
-    if contract.task == "anomaly":
-        return is_anomaly(texts, contract.alarm), {}
-    labels = contract.labels
-    index = {label: at for at, label in enumerate(labels)}
-    numbers: dict[float | None, int] = {
-        number: at for at, label in enumerate(labels) if (number := _number(label)) is not None
-    }
-    found = [index.get(text, numbers.get(_number(text))) for text in texts]
-    wrong = {
-        at: f"label {texts[at]!r} is unknown to the model, which answers {rows.short(list(labels))}"
-        for at, value in enumerate(found)
-        if value is None
-    }
-    return np.array([value or 0 for value in found], np.int64), wrong
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _several(texts: Sequence[str], labels: Sequence[str]) -> tuple[np.ndarray, dict[int, str]]:
-    """(n, labels) of 0 and 1 for cells such as "cat|dog"."""
-    index = {label: at for at, label in enumerate(labels)}
-    values, wrong = np.zeros((len(texts), len(labels))), dict[int, str]()
-    for row, text in enumerate(texts):
-        for name in filter(None, (part.strip() for part in text.split(SEPARATOR))):
-            if name in index:
-                values[row, index[name]] = 1
-            else:
-                wrong[row] = f"label {name!r} is unknown to the model, which answers {rows.short(list(labels))}"
-    return values, wrong
 
 
 def _measure_arrays(predictor: Predictor, path: Path, config: DataConfig, on_event: OnEvent | None) -> Measured:
@@ -380,8 +213,8 @@ def _measure_arrays(predictor: Predictor, path: Path, config: DataConfig, on_eve
         )
     targets = raw.targets
     if raw.task in ("binary", "multiclass", "anomaly"):
-        known, wrong = _classes(raw.labels, contract if contract.labels else replace(contract, labels=raw.labels))
-        _refuse({cause: [str(path)] for cause in wrong.values()}, path)
+        known, wrong = classes(raw.labels, contract if contract.labels else replace(contract, labels=raw.labels))
+        refuse({cause: [str(path)] for cause in wrong.values()}, path)
         targets = known[targets.astype(np.int64)]
     return Measured(targets, predictor.predict(raw.samples))
 
@@ -397,8 +230,8 @@ def _measure_series(predictor: Predictor, path: Path, config: DataConfig, on_eve
         raise DataError(f"{path} has channels {', '.join(columns)}; the model takes {', '.join(contract.columns)}")
     if contract.columns:
         samples = samples[..., [columns.index(name) for name in contract.columns]]
-    targets, wrong = _classes(texts, contract)
-    _refuse(_places(wrong, names), path)
+    targets, wrong = classes(texts, contract)
+    refuse(by_cause(wrong, names), path)
     return Measured(targets, predictor.predict(samples))
 
 
@@ -420,44 +253,5 @@ def _measure_text(predictor: Predictor, path: Path, config: DataConfig, on_event
         config = replace(config, text=contract.columns[0])
     texts, answers, names = read_texts(path, config)
     targets, wrong = read_targets([(answer,) for answer in answers], contract)
-    _refuse(_places(wrong, names), path)
+    refuse(by_cause(wrong, names), path)
     return Measured(targets, predictor.predict(np.array(texts, object)))
-
-
-def translate(
-    samples: np.ndarray, columns: Sequence[Mapping[str, object]], contract: Contract, name: str
-) -> np.ndarray:
-    """Raw rows of a table in the order and with the category codes of a contract.
-
-    Args:
-        samples: (n, columns) raw numbers, see `zoo.rows`.
-        columns: What they are: "name", "type" and "values".
-        contract: Whose columns and codes are wanted.
-        name: Of the data, for messages.
-
-    Raises:
-        DataError: A column that the model takes is not there.
-    """
-    wanted = encoding(contract.describe()).get("columns") or [{"name": column} for column in contract.columns]
-    have = [str(column["name"]) for column in columns]
-    absent = [str(column["name"]) for column in wanted if column["name"] not in have]
-    if absent:
-        raise DataError(f"{name} lacks column {', '.join(absent)}, which the model takes")
-    parts = []
-    for column in wanted:
-        at = have.index(str(column["name"]))
-        values = samples[:, at]
-        if column.get("type") == "category":
-            values = _recode(values, list(columns[at].get("values") or ()), list(column["values"]))  # type: ignore[call-overload]
-        parts.append(values)
-    return np.stack(parts, axis=1) if parts else samples
-
-
-def _recode(codes: np.ndarray, old: Sequence[str], new: Sequence[str]) -> np.ndarray:
-    """Codes of the new values for codes of the old ones; missing and unseen ones stay."""
-    if list(old) == list(new):
-        return codes
-    index = {value: float(at) for at, value in enumerate(new)}
-    table = np.array([*(index.get(value, rows.UNSEEN) for value in old), rows.UNSEEN, np.nan])
-    places = np.where(np.isnan(codes), len(old) + 1, np.where(codes < 0, len(old), codes)).astype(np.int64)
-    return np.asarray(table[places])

@@ -13,9 +13,9 @@ from zoo.data.masks.files import read_mask
 from zoo.data.masks.pairing import Pair, find_pairs, holds_masks
 from zoo.data.options import DataConfig
 from zoo.errors import DataError
+from zoo.images import read_image
 from zoo.inference.contract import Contract
 from zoo.inference.predictor import Predictor
-from zoo.inputs import read_image
 
 TELL_EVERY = 100
 

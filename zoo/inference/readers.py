@@ -17,32 +17,18 @@ from typing import Any
 import numpy as np
 
 from zoo import sound
+from zoo.arrays import array_chunks, open_array
+from zoo.chunks import Chunk
 from zoo.errors import DataError, UsageError
+from zoo.images import IMAGE_SUFFIXES, image_size, picture_chunk, read_image
 from zoo.inference.contract import Contract
-from zoo.inputs import (
-    IMAGE_SUFFIXES,
-    TABLE_SUFFIXES,
-    Chunk,
-    array_chunks,
-    image_size,
-    is_sentence,
-    is_series,
-    is_text,
-    listening,
-    open_array,
-    open_table,
-    picture_chunk,
-    read_image,
-    recording_chunks,
-    sound_chunk,
-    table_chunks,
-    table_suffixes,
-    text_chunk,
-    texts_chunks,
-)
+from zoo.recordings import is_series, recording_chunks
 from zoo.registry import suggest
 from zoo.rows import TableReader
 from zoo.settings import cpu_count
+from zoo.sound import listening, sound_chunk
+from zoo.tabular import TABLE_SUFFIXES, open_table, table_chunks, table_suffixes
+from zoo.texts import is_sentence, is_text, text_chunk, texts_chunks
 
 IMAGES = (*IMAGE_SUFFIXES, ".ppm", ".pgm")
 ARRAYS = (".npy",)

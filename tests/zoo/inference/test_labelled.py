@@ -1,23 +1,16 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from zoo.data.options import data_config
 from zoo.errors import DataError, UsageError
-from zoo.inference.contract import from_mapping
-from zoo.inference.labelled import measure_files, read_targets, translate
+from zoo.inference.labelled import measure_files
 
 from .test_job import HEADER, predictor, write
 
 
 def measure(model, path, **options):
     return measure_files(model, path, data_config(**options))
-
-
-def contract(task, labels):
-    return predictor(task, labels, outputs=1 if task == "binary" else len(labels)).contract
 
 
 ROWS = "age,sex,sold,price\n40,m,2020-01-01,41.5\n,x,2020-01-01,\n20,f,2020-01-01,19\n"
@@ -91,37 +84,6 @@ def test_bad_rows_stop_a_measurement(tmp_path):
         measure(predictor(target=["price"]), path)
 
 
-@pytest.mark.parametrize(
-    ("task", "labels", "texts", "targets"),
-    [
-        ("multiclass", ("0", "1", "10"), [["10.0"], [" 1"], ["0.0"]], [2, 1, 0]),
-        ("multiclass", ("a", "b"), [["b"], ["a"]], [1, 0]),
-        ("multilabel", ("cat", "dog"), [["dog|cat"], [""], ["dog"]], [[1, 1], [0, 0], [0, 1]]),
-        ("multilabel", ("cat", "dog"), [["1", "0"], ["0", "1.0"]], [[1, 0], [0, 1]]),
-        ("regression", ("w", "h"), [["1", "2e3"]], [[1, 2000]]),
-    ],
-)
-def test_text_becomes_what_the_model_answers(task, labels, texts, targets):
-    found, wrong = read_targets(texts, contract(task, labels))
-    np.testing.assert_array_equal(found, targets)
-    assert wrong == {}
-
-
-@pytest.mark.parametrize(
-    ("task", "labels", "texts", "message"),
-    [
-        ("multiclass", ("a", "b"), [["a"], ["c"]], "label 'c' is unknown"),
-        ("multilabel", ("cat", "dog"), [["cat"], ["cow"]], "label 'cow' is unknown"),
-        ("multilabel", ("cat", "dog"), [["0", "1"], ["0", "2"]], "not 0 or 1"),
-        ("regression", ("w",), [["1"], ["tall"]], "'tall' is no finite number"),
-    ],
-)
-def test_text_that_is_no_answer_is_named_with_its_place(task, labels, texts, message):
-    wrong = read_targets(texts, contract(task, labels))[1]
-    assert list(wrong) == [1]
-    assert message in wrong[1]
-
-
 def photos(folder, *names):
     for at, name in enumerate(names):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -170,31 +132,3 @@ def test_data_of_another_kind_are_refused(tmp_path):
         measure(predictor(), photos(tmp_path / "p", "a/1.png"))
     with pytest.raises(DataError, match="holds a table; the model takes image samples"):
         measure(predictor(kind="image"), write(tmp_path / "rows.csv", ROWS))
-
-
-def test_rows_of_other_codes_are_translated_by_name_and_value():
-    samples = np.array([[7.0, 0, 1], [8, 1, 2], [9, 2, 3], [10, -1, 4], [11, np.nan, 5]])
-    columns = [
-        {"name": "sold", "type": "date"},
-        {"name": "sex", "type": "category", "values": ["d", "f", "m"]},
-        {"name": "age", "type": "number"},
-    ]
-    found = translate(samples, columns, predictor().contract, "rows")
-    expected = [[1, -1, 7], [2, 0, 8], [3, 1, 9], [4, -1, 10], [5, np.nan, 11]]
-    np.testing.assert_array_equal(found, expected)
-    with pytest.raises(DataError, match="rows lacks column sex"):
-        translate(samples[:, :1], columns[:1] + columns[2:], predictor().contract, "rows")
-
-
-def test_a_table_without_categories_needs_no_codes():
-    plain = from_mapping(
-        {
-            "schema_version": 1,
-            "input": {"kind": "table", "shape": [2], "columns": ["b", "a"]},
-            "steps": [],
-            "output": {"task": "regression", "labels": ["y"]},
-        },
-        Path("here"),
-    )
-    columns = [{"name": "a", "type": "number"}, {"name": "b", "type": "number"}]
-    np.testing.assert_array_equal(translate(np.array([[1.0, 2]]), columns, plain, "rows"), [[2, 1]])

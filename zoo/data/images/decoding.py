@@ -20,7 +20,7 @@ from zoo import preprocessing
 from zoo.data.cache import cached, place
 from zoo.data.identity import row_digests
 from zoo.errors import DataError
-from zoo.inputs import read_image
+from zoo.images import read_image
 from zoo.interpreters import one_line
 from zoo.runs import read_npz, sha256, write_npz
 from zoo.settings import cpu_count

@@ -20,7 +20,7 @@ from zoo.data.images.headers import Header, misnamed, read_headers
 from zoo.data.options import DataConfig, given_options
 from zoo.data.own import Reading, Request
 from zoo.errors import UsageError
-from zoo.inputs import IMAGE_SUFFIXES
+from zoo.images import IMAGE_SUFFIXES
 
 IMAGES = FileKind("image", IMAGE_SUFFIXES)
 

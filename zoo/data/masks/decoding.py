@@ -20,7 +20,7 @@ from zoo.data.images.decoding import LARGE_PIXELS, in_order
 from zoo.data.masks.files import read_mask
 from zoo.data.masks.pairing import Pair
 from zoo.errors import DataError
-from zoo.inputs import read_image
+from zoo.images import read_image
 from zoo.masks import Box, boxes, nearest
 from zoo.runs import read_npz, sha256, write_npz
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from zoo.errors import DataError
-from zoo.inputs import MOST_PIXELS
+from zoo.images import MOST_PIXELS
 from zoo.interpreters import one_line
 
 GREYS = ("1", "L", "P", "LA", "RGB", "RGBA", "I", "I;16", "I;16B", "I;16L")

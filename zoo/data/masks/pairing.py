@@ -13,7 +13,7 @@ from zoo.data.files.sheet import Sheet, plain, read_sheet
 from zoo.data.findings import Finding
 from zoo.data.options import DataConfig
 from zoo.errors import DataError, UsageError
-from zoo.inputs import IMAGE_SUFFIXES
+from zoo.images import IMAGE_SUFFIXES
 
 PICTURES = FileKind("image", IMAGE_SUFFIXES)
 IMAGE_FOLDERS = ("image", "images", "img", "imgs", "picture", "pictures", "photo", "photos")

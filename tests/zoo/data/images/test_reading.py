@@ -14,7 +14,7 @@ from zoo.data.options import data_config
 from zoo.data.own import load_path, read_path
 from zoo.data.schema import with_options
 from zoo.errors import DataError, UsageError
-from zoo.inputs import read_image
+from zoo.images import read_image
 
 
 @pytest.fixture(autouse=True)
