@@ -29,6 +29,12 @@ COMPACT = "%Y%m%d"
 _TIMELIKE = re.compile(
     r"|t|no|idx|ds|instant|(date|time|day|week|month|year|hour|step|index|unnamed|period).*|.*(date|time)"
 )
+_SURE = re.compile(
+    r"((date|unix|epoch)[ _-]?)?(time|timestamp)([ _-]?(s|sec|seconds|ms|us|ns|utc))?|instant|step|index"
+)
+"""Names that say time even where the numbers under them repeat or go back, which is an error then and no channel."""
+MOSTLY = 0.9
+"""Share of steps that have a number of their own where they are times: the hours of days have not."""
 _SEASONS = ((1.0, 7), (7.0, 52), (30.5, 12), (91.5, 4))
 """Usual distances in days to the steps of a season that they have."""
 
@@ -91,6 +97,8 @@ def recognise(
 ) -> str:
     """The name of the column with times: dates, else numbers that grow under a name for time; empty without one.
 
+    Under a name such as `timestamp` they need not grow, so that whoever reads them next can say where they do not.
+
     Args:
         header: Names of the columns.
         columns: Cells of each.
@@ -104,15 +112,20 @@ def recognise(
         if rows.to_number(cells[0]) is None and formats_of(cells[:LOOKED_AT])
     ]
     single = [name for name, cells in dates if len(set(cells)) == len(cells)]  # a day may repeat where hours count
-    growing = [name for name, cells in candidates if _grows(name, cells)]
+    growing = [name for name, cells in candidates if _tells_time(name, cells, panel=panel)]
     every = [name for name, _ in dates]
     return next(iter([*every, *growing] if panel else [*single, *growing, *every]), "")
 
 
-def _grows(name: str, cells: Sequence[str]) -> bool:
-    """Whether these are numbers that grow under a name for time."""
-    numbers = rows.to_numbers(cells) if _TIMELIKE.fullmatch(name.strip().lower()) else None
-    return numbers is not None and bool((np.diff(numbers) > 0).all())
+def _tells_time(name: str, cells: Sequence[str], *, panel: bool) -> bool:
+    """Whether these are numbers that grow under a name for time, or any that hardly repeat under one that is sure."""
+    plain = name.strip().lower()
+    numbers = rows.to_numbers(cells) if _TIMELIKE.fullmatch(plain) else None
+    if numbers is None:
+        return False
+    if (np.diff(numbers) > 0).all():
+        return True
+    return bool(_SURE.fullmatch(plain)) and (panel or len(np.unique(numbers)) > MOSTLY * len(numbers))
 
 
 def read_times(

@@ -33,6 +33,7 @@ class Found:
     Attributes:
         sources: (recordings,) int64; those with equal numbers were one recording that breaks off and goes on.
         labels: Classes that were announced, in their order.
+        time: Name of the column of times; empty where there is none.
     """
 
     listing: Listing
@@ -40,6 +41,7 @@ class Found:
     sources: np.ndarray
     findings: tuple[Finding, ...] = ()
     labels: tuple[str, ...] = ()
+    time: str = ""
 
 
 def find(path: Path, config: DataConfig, on_event: Callable[[str], None]) -> Found:
@@ -61,6 +63,7 @@ def find(path: Path, config: DataConfig, on_event: Callable[[str], None]) -> Fou
     recordings: list[Recording] = []
     sources: list[int] = []
     findings: list[Finding] = []
+    time = ""
     for at, entry in enumerate(listing.entries):
         if at and at % TOLD_EVERY == 0:
             on_event(f"read {at:,} of {len(listing.entries):,} recordings")
@@ -69,13 +72,14 @@ def find(path: Path, config: DataConfig, on_event: Callable[[str], None]) -> Fou
         except DataError as error:
             findings.append(Finding("error", f"{entry.where}{error}"))
             continue
+        time = time or stretches.time
         findings += stretches.findings
         entries += [replace(entry, name=_named(entry.name, part, stretches.parts)) for part in stretches.parts]
         recordings += stretches.parts
         sources += [at] * len(stretches.parts)
     made, told = _same_channels(recordings, findings)
     listing = replace(listing, entries=tuple(entries))
-    return Found(listing, made, np.array(sources, np.int64), told)
+    return Found(listing, made, np.array(sources, np.int64), told, time=time)
 
 
 def _named(name: str, part: Recording, parts: Sequence[Recording]) -> str:
@@ -125,8 +129,10 @@ def _long_table(path: Path, config: DataConfig) -> Found:
     recordings: list[Recording] = []
     sources: list[str] = []
     findings: list[Finding] = []
+    time = ""
     for table, part in tables:
         stretches = read_stretches(table, config, target=config.target)
+        time = time or stretches.time
         findings += stretches.findings
         for stretch in stretches.parts:
             where = f"{table}, lines {stretch.lines[0]} to {stretch.lines[-1]}"
@@ -145,7 +151,7 @@ def _long_table(path: Path, config: DataConfig) -> Found:
     findings += [Finding("error", f"{name}: no class; fill in the cells or remove the rows") for name in missing]
     listing = Listing(root=path, kind=RECORDINGS, entries=tuple(entries), listed=False)
     made, told = _same_channels(recordings, findings)
-    return Found(listing, made, np.unique(sources, return_inverse=True)[1], told)
+    return Found(listing, made, np.unique(sources, return_inverse=True)[1], told, time=time)
 
 
 def _sets(path: Path, config: DataConfig) -> Found:

@@ -155,6 +155,7 @@ def _facts(found: Found, labelled: Labelled, samples: _Cut | None) -> dict[str, 
     facts: dict[str, Any] = {
         "recordings": len(found.recordings),
         "steps": {"min": min(lengths), "median": float(np.median(lengths)), "max": max(lengths)},
+        "time": found.time,
         "ignored": dict(found.listing.ignored),
         "classes": class_rows(found.listing, labelled) if len(labelled.targets) else [],
         "channels": [_channel(name, at, found.recordings) for at, name in enumerate(found.recordings[0].columns)],

@@ -53,26 +53,26 @@ class Recording:
         )
 
 
-def read_recording(path: Path, config: DataConfig, *, texts: Sequence[str] = ()) -> Recording:
-    """Reads a recording of a file: a table with a row for each step, or a `.npy` array (steps, channels).
-
-    Args:
-        path: Of the file.
-        config: `columns`, `drop` and `missing_values` are followed.
-        texts: Names of columns that are no channels and whose text is wanted.
-
-    Raises:
-        DataError: It cannot be read, has no steps, or a column that is no number or not there.
-    """
-    found = read_array(path, config) if path.suffix.lower() in ARRAYS else take(path, read_table(path), config, texts)
-    filled, findings = fill_gaps(found.values, found.name)
-    return replace(found, values=filled, findings=tuple(findings))
+def filled(recording: Recording) -> Recording:
+    """With missing numbers filled, see `fill_gaps`, and that it was done among its findings."""
+    values, findings = fill_gaps(recording.values, recording.name)
+    return replace(recording, values=values, findings=tuple(findings))
 
 
 def take(
     path: Path, table: tuple[list[str], list[int], list[Sequence[str]]], config: DataConfig, texts: Sequence[str]
 ) -> Recording:
-    """The recording of a table as `read_table` gives it, missing numbers NaN; otherwise as `read_recording`."""
+    """The recording of a table, a row for each step; missing numbers are NaN.
+
+    Args:
+        path: Of the file.
+        table: As `read_table` gives it.
+        config: `columns`, `drop` and `missing_values` are followed.
+        texts: Names of columns that are no channels and whose text is wanted.
+
+    Raises:
+        DataError: It has a column that is no number or not there, or none to learn from.
+    """
     header, lines, cells = table
     for name in texts:
         position(name, header, path)
@@ -154,7 +154,11 @@ def _channels(header: Sequence[str], config: DataConfig, texts: Sequence[str], p
 
 
 def read_array(path: Path, config: DataConfig) -> Recording:
-    """The recording of a `.npy` array, missing numbers NaN; otherwise as `read_recording`."""
+    """The recording of a `.npy` array (steps, channels), missing numbers NaN.
+
+    Raises:
+        DataError: It cannot be read, holds no steps or infinite values, or columns are named, which it has not.
+    """
     for option in ("columns", "drop"):
         if getattr(config, option):
             raise DataError(f"{path} is an array, its channels have no names; leave --{option} out, or save a CSV")

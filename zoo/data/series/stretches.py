@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -10,9 +11,10 @@ import numpy as np
 
 from zoo.data.findings import Finding
 from zoo.data.options import DataConfig
-from zoo.data.series.clock import GAP, check_order, read_times
-from zoo.data.series.recordings import ARRAYS, Recording, read_recording
+from zoo.data.series.clock import GAP, check_order, read_times, recognise
+from zoo.data.series.recordings import ARRAYS, Recording, filled, position, read_array, read_table, take
 from zoo.errors import UsageError
+from zoo.hyperparameters import split_names
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,13 @@ class Stretches:
 
     Attributes:
         group: Name of the column of groups; empty where there is none.
+        time: Name of the column of times; empty where there is none.
     """
 
     parts: tuple[Recording, ...]
     findings: tuple[Finding, ...]
     group: str = ""
+    time: str = ""
 
 
 def read_stretches(path: Path, config: DataConfig, *, target: str = "") -> Stretches:
@@ -33,7 +37,8 @@ def read_stretches(path: Path, config: DataConfig, *, target: str = "") -> Stret
 
     Args:
         path: A table or a `.npy` array.
-        config: `recording`, `time`, `group_from` (column:NAME) and `split` (group:NAME) name columns.
+        config: `recording`, `time`, `group_from` (column:NAME) and `split` (group:NAME) name columns; without `time`
+            it is looked for, see `recognise`.
         target: Name of the column of classes; empty where the file is of one class.
 
     Raises:
@@ -41,23 +46,54 @@ def read_stretches(path: Path, config: DataConfig, *, target: str = "") -> Stret
         UsageError: A column is named of what has none.
     """
     group = _group_column(config) if target else ""
-    names = tuple(dict.fromkeys(filter(None, (target, config.recording if target else "", config.time, group))))
+    named = [name for name in (target, config.recording if target else "", group) if name]
     if path.suffix.lower() in ARRAYS:
-        if names:
-            raise UsageError(f"{path} is an array and has no column {names[0]!r}; leave the option out")
-        return Stretches((read_recording(path, config),), ())
-    recording = read_recording(path, config, texts=names)
-    breaks = _changes(recording, [name for name in (target, config.recording if target else "", group) if name])
+        if named or config.time:
+            raise UsageError(f"{path} is an array and has no column {[*named, config.time][0]!r}; leave the option out")
+        return Stretches((filled(read_array(path, config)),), ())
+    table = read_table(path)
+    time = config.time or _time_of(path, table, config, named, several=bool(target))
+    recording = filled(take(path, table, config, tuple(dict.fromkeys([*named, *filter(None, [time])]))))
+    breaks = _changes(recording, named)
     findings: tuple[Finding, ...] = ()
-    if config.time:
-        gaps = _gaps(recording, config.time, breaks)
+    if time:
+        times, _ = read_times(recording.name, recording.lines, time, recording.texts[time])
+        if target and not config.recording:
+            breaks = np.union1d(breaks, _restarts(times, breaks))
+        gaps = _gaps(recording, time, times, breaks)
         findings = _told(recording, gaps)
         breaks = np.union1d(breaks, gaps)
     edges = [0, *breaks.tolist(), len(recording)]
     parts = [recording.part(slice(low, high)) for low, high in pairwise(edges)]
     if parts and recording.findings:
         parts[0] = replace(parts[0], findings=recording.findings)
-    return Stretches(tuple(parts), findings, group)
+    return Stretches(tuple(parts), findings, group, time)
+
+
+def _time_of(
+    path: Path,
+    table: tuple[list[str], list[int], list[Sequence[str]]],
+    config: DataConfig,
+    named: Sequence[str],
+    *,
+    several: bool,
+) -> str:
+    """The column of times that nobody named; one that is asked for as a channel, or dropped, is none."""
+    header, _, cells = table
+    given = (*named, *split_names(config.columns), *split_names(config.drop))
+    return recognise(header, cells, [header[position(name, header, path)] for name in given], panel=several)
+
+
+def _restarts(times: np.ndarray, breaks: np.ndarray) -> np.ndarray:
+    """Steps at which the time falls back to where its recording began, or before: there the next one begins."""
+    found, first, known = [], times[0], set(breaks.tolist())
+    for at in range(1, len(times)):
+        if at in known:
+            first = times[at]
+        elif times[at] < times[at - 1] and times[at] <= first:
+            found.append(at)
+            first = times[at]
+    return np.array(found, np.int64)
 
 
 def _group_column(config: DataConfig) -> str:
@@ -81,14 +117,13 @@ def _changes(recording: Recording, names: list[str]) -> np.ndarray:
     return found.astype(np.int64)
 
 
-def _gaps(recording: Recording, column: str, breaks: np.ndarray) -> np.ndarray:
+def _gaps(recording: Recording, column: str, times: np.ndarray, breaks: np.ndarray) -> np.ndarray:
     """Steps before which others are missing.
 
     Raises:
-        DataError: A cell that is no time, or times that repeat or go back.
+        DataError: Times that repeat or go back.
     """
     cells = recording.texts[column]
-    times, _ = read_times(recording.name, recording.lines, column, cells)
     inside = ~np.isin(np.arange(1, len(times)), breaks)
     check_order(recording.name, recording.lines, column, cells, times, inside)
     distances = np.diff(times)

@@ -117,6 +117,19 @@ def test_a_day_that_repeats_for_each_hour_is_not_taken_for_the_time(tmp_path):
         load(path, seed=0, horizon=HORIZON, window=WINDOW)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda steps: [*steps[:50], steps[49], *steps[51:]], "line 52: time '49' stands there again"),
+        (lambda steps: [*steps[:50], *steps[50:60][::-1], *steps[60:]], "line 53: time '58' stands there after '59'"),
+    ],
+)
+def test_numbers_of_time_that_do_not_grow_are_no_channel(tmp_path, change, said):
+    path = write(tmp_path / "s.csv", {"time": change(list(range(STEPS))), "sold": values()})
+    with pytest.raises(DataError, match=said):
+        load(path, seed=0, horizon=HORIZON, target="sold")
+
+
 def test_a_table_whose_rows_follow_in_time_is_told_of_forecasts(sales, tmp_path):
     told = [finding.message for finding in check_data(sales, target="sold").findings]
     assert "the rows follow each other in time (day); to forecast the next N steps of a column: --set horizon=N" in told

@@ -188,6 +188,69 @@ def test_a_long_table_is_cut_at_gaps_in_its_time(tmp_path):
     assert sum(map(len, (data.train, data.validation, data.test))) == 10 * 2
 
 
+def timed(root, name="time", stamps=None):
+    """Class folders whose recordings have a column of times, in which one may be otherwise."""
+    for label in ("fast", "slow"):
+        for number in range(6):
+            times = [f"{at * 0.05:.2f}" for at in range(40)]
+            if stamps and (label, number) == ("slow", 3):
+                times = stamps(times)
+            write(root / label / f"{number}.csv", wave(40, label, number), more={name: times})
+    return root
+
+
+@pytest.mark.parametrize("name", ["time", "Timestamp", "time_ms", "t", "step"])
+def test_a_column_of_times_is_known_and_no_channel(tmp_path, name):
+    checked = check_data(timed(tmp_path / "timed takes", name))
+    assert checked.facts["time"] == name
+    data = load(str(tmp_path / "timed takes"), seed=0)
+    assert data.input.columns == CHANNELS
+    assert data.input.shape == (40, 2)
+
+
+def test_a_column_of_times_that_is_asked_for_is_a_channel(tmp_path):
+    data = load(str(timed(tmp_path)), seed=0, columns="time,x")
+    assert data.input.columns == ("time", "x")
+
+
+def test_a_number_that_comes_round_is_a_channel_whatever_its_name(tmp_path):
+    root = timed(tmp_path)
+    for file in root.rglob("*.csv"):
+        label = file.parent.name
+        write(file, wave(40, label), more={"time": [str(at % 24) for at in range(40)]})
+    assert load(str(root), seed=0).input.columns == (*CHANNELS, "time")
+
+
+@pytest.mark.parametrize(
+    ("stamps", "text"),
+    [
+        (lambda times: [*times[:9], times[8], *times[10:]], "line 11: time '0.40' stands there again; sort the rows"),
+        (
+            lambda times: [times[1], times[0], *times[2:]],
+            "line 3: time '0.00' stands there after '0.05'; sort the rows",
+        ),
+    ],
+)
+def test_times_that_nobody_named_are_looked_at_all_the_same(tmp_path, stamps, text):
+    (error,) = errors_of(timed(tmp_path, stamps=stamps))
+    assert f"3.csv, {text} by 'time'" in error
+
+
+def test_a_recording_is_cut_where_steps_are_missing(tmp_path):
+    root = timed(tmp_path, stamps=lambda times: [*times[:20], *(f"{float(time) + 3:.2f}" for time in times[20:])])
+    assert any("steps are missing at 1 place, the first before line 22; cut there" in line for line in said(root))
+    assert check_data(root).facts["recordings"] == 13
+
+
+def test_in_one_long_table_a_recording_begins_where_the_time_does_again(tmp_path):
+    values = np.concatenate([wave(30, "fast", number) for number in range(5)] + [wave(30, "slow", 9)] * 5)
+    more = {"time": [str(at) for _ in range(10) for at in range(30)], "kind": ["fast"] * 150 + ["slow"] * 150}
+    write(tmp_path / "t.csv", values, more=more)
+    data = load(str(tmp_path / "t.csv"), seed=0, target="kind", window=30)
+    assert data.input.columns == CHANNELS
+    assert sum(map(len, (data.train, data.validation, data.test))) == 10
+
+
 @pytest.mark.parametrize(
     ("stamps", "text"),
     [
