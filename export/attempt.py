@@ -49,7 +49,8 @@ class Attempt:
         edges: What the child said of the file: runtime, and by name dtype and quantization of inputs and outputs.
         outputs: Its answers by output, dequantized.
         comparisons: By output.
-        builtin: Of an integer mode, likewise the answers of LiteRT's built-in kernels to the golden samples.
+        builtin: Of a mode that rounds activations, likewise the answers of LiteRT's built-in kernels to the golden
+            samples.
         failed: The gates that it missed, a sentence each.
         stream: Of bundle.json, for the form "step".
         microseconds: Median time of one sample on this machine, told and never written.

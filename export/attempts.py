@@ -15,7 +15,7 @@ from export.metadata import write_metadata
 from export.options import Options
 from export.parity import all_failures, compare
 from export.quantization import Preset, choose_edges
-from export.representative import calibration_inputs
+from export.representative import calibration_inputs, moved_steps
 from export.sensitivity import Loss, find_layers
 from export.signature import Arrays, Signature
 from export.source import Source
@@ -204,7 +204,7 @@ class Attempts:
             "stream": stream,
         }
         model.write_bytes(write_metadata(model.read_bytes(), known, name=self._source.name))
-        edges, outputs = self._replay("run", model, {"stream": stream, "builtin": preset.representative})
+        edges, outputs = self._replay("run", model, {"stream": stream, "builtin": preset.rounds})
         if stream is not None:
             stream = with_quantization(stream, edges)
         return self._compare(
@@ -238,7 +238,7 @@ class Attempts:
         return folder, step
 
     def _representative_folder(self, form: str) -> Path:
-        return self._scratch / f"representative-{'step' if form == 'step' else 'whole'}"
+        return self._scratch / f"representative-{form if form in ('step', 'unrolled') else 'whole'}"
 
     def _representative(self, form: str, step: StepModel | None, signature: Signature) -> str:
         """The folder of calibration inputs of a form."""
@@ -250,6 +250,8 @@ class Attempts:
             (sequences,) = prepared.values()
             prepared = step.walk_through(calibration_inputs(sequences, step.sample.dtype))
         samples = {tensor.name: calibration_inputs(prepared[tensor.name], tensor.dtype) for tensor in signature.inputs}
+        if form == "unrolled":
+            samples = {name: moved_steps(values) if values.ndim > 2 else values for name, values in samples.items()}
         return str(save_arrays(folder, samples))
 
     def _replay(self, operation: str, model: Path, options: Mapping[str, Any]) -> tuple[dict[str, Any], Arrays]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from export.forms import Plan, StepModel, replaced_loops, time_loops
+from export.layers import plain_layers
 from export.signature import Arrays, Signature
 from zoo.errors import ModelError
 from zoo.interpreters import one_line
@@ -98,10 +100,11 @@ def _trace(
     archive = keras.export.ExportArchive()
     try:
         archive.track(model)
-        archive.add_endpoint(
-            "serve", lambda *samples: serve(dict(zip(names, samples, strict=True))), input_signature=specs
-        )
-        archive.write_out(folder, verbose=False)
+        with plain_layers(model) if batch else contextlib.nullcontext():  # TensorFlow has all operators
+            archive.add_endpoint(
+                "serve", lambda *samples: serve(dict(zip(names, samples, strict=True))), input_signature=specs
+            )
+            archive.write_out(folder, verbose=False)
     except OSError:
         raise
     except Exception as error:  # tracing runs the user's own layers, which raise anything

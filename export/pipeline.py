@@ -28,6 +28,8 @@ FEW = 20
 """Samples below which a comparison says little."""
 MOST_NAMED = 3
 """Layers that an error names."""
+CHANCE = "no better than one answer for all"
+"""Words of the warning where no gate means anything, because Keras itself has learnt nothing."""
 
 
 class Export:
@@ -145,14 +147,14 @@ class Export:
             targets = compared.targets.get(name)
             if targets is not None and is_chance(parity, targets, self._source.answer(name)["task"]):
                 self._tell(
-                    f"WARNING: Keras itself reaches {parity.metric} {parity.metric_before:.4f} as {name!r}, no better "
-                    "than one answer for all; are the samples prepared as in training, and the targets in its order?"
+                    f"WARNING: Keras itself reaches {parity.metric} {parity.metric_before:.4f} as {name!r}, {CHANCE}; "
+                    "are the samples prepared as in training, and the targets in its order?"
                 )
 
     def _golden(self, raw: dict[str, np.ndarray], compared: Compared, attempt: Attempt) -> dict[str, np.ndarray]:
-        """A few samples and answers to replay: `samples`, `keras`, `outputs` and, of an integer mode, `builtin`.
+        """A few samples and answers to replay: `samples`, `keras`, `outputs` and `builtin`.
 
-        Of a model with several inputs or outputs with their name added.
+        The last where a mode rounds activations. Of a model with several inputs or outputs with their name added.
         """
         width = max(int(np.prod(array.shape[1:])) for array in attempt.outputs.values())
         kept = bundles.golden_indices(compared.count, width)

@@ -30,6 +30,8 @@ class Preset:
             steps instead.
         golden_steps: As `GOLDEN_STEPS`, of this mode.
         representative: Whether the converter needs samples.
+        rounds: Whether activations become integers, which LiteRT's default kernels and its built-in ones do each in
+            their own way; the answers of both are then recorded.
         edges: What the file's inputs and outputs may be, the default first: an integer type, or "float".
     """
 
@@ -41,6 +43,7 @@ class Preset:
     golden_tolerance: float = 1e-4
     golden_steps: int = GOLDEN_STEPS
     representative: bool = False
+    rounds: bool = False
     edges: tuple[str, ...] = ("float",)
 
 
@@ -61,6 +64,7 @@ PRESETS: Mapping[str, Preset] = {
             max_drop=1.0,
             min_agreement=0.98,
             golden_tolerance=3e-2,
+            rounds=True,
         ),
         Preset(
             name="int8",
@@ -69,6 +73,7 @@ PRESETS: Mapping[str, Preset] = {
             min_agreement=0.95,
             golden_tolerance=3e-2,  # of float edges: GOLDEN_STEPS of 1/255 each
             representative=True,
+            rounds=True,
             edges=("int8", "uint8", "float"),
         ),
         Preset(
@@ -79,6 +84,7 @@ PRESETS: Mapping[str, Preset] = {
             golden_tolerance=2e-3,
             golden_steps=128,  # of 1/32,768 each: 69 were met, a recurrent step whose error adds up on tflite-micro
             representative=True,
+            rounds=True,
             edges=("int16", "float"),
         ),
     )
@@ -154,9 +160,7 @@ def configure(
     if mode != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if mode == "dynamic":
-        # one scale for each row of a dense layer (TensorFlow 2.21's default) makes FULLY_CONNECTED version 12, which
-        # tflite-runtime 2.14 refuses
-        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+        share_scales(converter)  # else FULLY_CONNECTED is of version 12, which tflite-runtime 2.14 refuses
     if mode == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if preset.representative:
@@ -166,6 +170,11 @@ def configure(
         if float_input:
             converter.inference_input_type = tf.as_dtype(edge)
     converter.target_spec.supported_ops = [_operators(tf.lite.OpsSet, mode)]
+
+
+def share_scales(converter: Any) -> None:
+    """One scale for all rows of a dense layer, not one for each as is TensorFlow 2.21's default."""
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
 
 
 def _operators(sets: Any, mode: str) -> Any:

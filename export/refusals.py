@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export.micro.graph import read_graph
+from export.micro.graph import Tensor, read_graph
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,14 @@ RULES = (
     # kernels of tflite-micro (0.dev20261023182759): DEQUANTIZE takes integers, and no kernel has hybrid weights
     Rule(runtimes=("tflite-micro",), modes=("float16",), words=r"no float16 weights \(Node DEQUANTIZE"),
     Rule(runtimes=("tflite-micro",), modes=("dynamic",), words=r"no int8 weights for float inputs .*\(Node \w+"),
+    Rule(runtimes=("tflite-micro",), modes=("int16x8",), words=r"tflite-micro has no \w+ of INT16 \(Node (\w+)"),
     Rule(runtimes=("tflite-micro",), words=r"tflite-micro has no operator (\w+)"),
+    # tflite-runtime 2.14 has hybrid kernels for convolutions, and none for a transposed one
+    Rule(
+        runtimes=("tflite-runtime", "arm"),
+        modes=("dynamic",),
+        words=r"weights->type != input->type \(INT8 != FLOAT32\)\s*Node number \d+ \((TRANSPOSE_CONV)\) failed",
+    ),
     # an operator, or its version, that is younger than the runtime
     Rule(runtimes=(), words=r"Didn't find op for builtin opcode '(\w+)'"),
 )
@@ -58,29 +65,32 @@ def is_refusal(runtime: str, manifest: Mapping[str, Any], said: str) -> bool:
     return any(rule.fits(runtime, manifest, said) for rule in RULES)
 
 
-def never_ends(runtime: str, model: Path) -> str:
-    """Why a runtime is known not to come to an end with a file; empty where it should.
+def goes_wrong(runtime: str, model: Path) -> str:
+    """Why a runtime is known to hang, or to answer wrongly without a word, with a file; empty where it should not.
 
-    tflite-micro (0.dev20261023182759) hangs in a loop that is fed by another: two GRU layers, one after the other.
+    tflite-micro (0.dev20261023182759) plans its memory by the shapes in the file. A loop that keeps the states of all
+    steps takes slices whose size changes with the step, and writes over what lies behind them: a small one answers
+    wrongly, a larger one never ends. GRU layers one after another have such loops, and attention over a GRU.
 
     Args:
         runtime: That replays it.
         model: The file.
     """
-    if runtime != "tflite-micro" or not loops_in_a_row(model):
+    if runtime != "tflite-micro" or not keeps_states(model):
         return ""
-    return "tflite-micro does not come to an end with one loop after another; export it with --streaming or an LSTM"
+    return (
+        "tflite-micro goes wrong with a loop that keeps the states of all steps; "
+        "export it with --quantize int8, with --streaming, or with an LSTM"
+    )
 
 
-def loops_in_a_row(model: Path) -> bool:
-    """Whether a WHILE of a file is fed, by whatever stands between, by another WHILE."""
-    behind: set[int] = set()  # tensors of the main graph: their names may be empty or the same
-    for operator in read_graph(model).operators:
-        if operator.subgraph:
-            continue
-        fed = any(tensor is not None and tensor.index in behind for tensor in operator.inputs)
-        if fed and operator.name == "WHILE":
-            return True
-        if fed or operator.name == "WHILE":
-            behind.update(tensor.index for tensor in operator.outputs)
-    return False
+def keeps_states(model: Path) -> bool:
+    """Whether a loop of a file takes slices whose size is known only when it runs."""
+    return any(
+        operator.subgraph and operator.name == "SLICE" and not _is_constant(operator.inputs[2])
+        for operator in read_graph(model).operators
+    )
+
+
+def _is_constant(tensor: Tensor | None) -> bool:
+    return tensor is not None and tensor.constant_bytes > 0

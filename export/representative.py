@@ -47,6 +47,23 @@ def calibration_inputs(samples: np.ndarray, dtype: str) -> np.ndarray:
     return values
 
 
+def moved_steps(values: np.ndarray) -> np.ndarray:
+    """Sequences of which no step is zero in all of them: such a one has the largest value once, in the first sequence.
+
+    Unrolled, every step is a tensor with a range of its own. Of one that is zero, as the uppermost row of digits, the
+    converter (TensorFlow 2.21, int16x8) makes infinite scales for the weights that all steps share.
+
+    Args:
+        values: (n, steps, ...), of `calibration_inputs`.
+    """
+    still = ~np.any(values, axis=(0, *range(2, values.ndim)))
+    if not still.any():
+        return values
+    moved = values.copy()
+    moved[0].reshape(len(still), -1)[still, 0] = values.flat[np.abs(values).argmax()]
+    return moved
+
+
 def held_out(samples: Arrays | None) -> tuple[Arrays | None, Arrays | None, str]:
     """Samples to calibrate with and others to compare on, where none were given for that.
 

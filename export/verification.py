@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from export.bundle import Bundle
-from export.refusals import is_refusal, never_ends
+from export.refusals import goes_wrong, is_refusal
 from zoo import device, doctor, runner, runs
 from zoo.doctor.runtimes import python_of
 from zoo.errors import ModelError, UsageError
@@ -146,19 +146,22 @@ def _replay_tflite(bundle: Bundle, runtime: str) -> Verification:
     try:
         child = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
     except subprocess.TimeoutExpired:
-        if known := never_ends(runtime, bundle.model):
-            return Verification(ok=False, runtime=runtime, max_error=None, problem=known, status="refused")
-        problem = f"{bundle.path}: its self-test takes over {limit:g} s on {runtime}; {ELSEWHERE}"
-        return Verification(ok=False, runtime=runtime, max_error=None, problem=problem)
+        return _dead(bundle, runtime, f"its self-test takes over {limit:g} s on {runtime}")
     except OSError as error:
         problem = f"runtime {runtime!r} does not start: {error.strerror}; run: zoo doctor --install {runtime}"
         return Verification(ok=False, runtime=runtime, max_error=None, problem=problem)
     try:
         answer = json.loads(child.stdout)
     except ValueError:
-        problem = f"{bundle.path}: its self-test ends without an answer on {runtime} ({_death(child)}); {ELSEWHERE}"
-        return Verification(ok=False, runtime=runtime, max_error=None, problem=problem)
+        return _dead(bundle, runtime, f"its self-test ends without an answer on {runtime} ({_death(child)})")
     return _judge(bundle, runtime, answer)
+
+
+def _dead(bundle: Bundle, runtime: str, how: str) -> Verification:
+    """A replay that came to no answer: refused where the runtime is known to go wrong with such a file."""
+    known = goes_wrong(runtime, bundle.model)
+    problem, status = known or f"{bundle.path}: {how}; {ELSEWHERE}", "refused" if known else "fail"
+    return Verification(ok=False, runtime=runtime, max_error=None, problem=problem, status=status)
 
 
 def _death(child: subprocess.CompletedProcess[str]) -> str:
@@ -171,8 +174,11 @@ def _death(child: subprocess.CompletedProcess[str]) -> str:
 
 def _judge(bundle: Bundle, runtime: str, answer: Mapping[str, Any]) -> Verification:
     problem, ok = str(answer.get("error", "")), bool(answer.get("ok"))
-    status = "pass" if ok else "refused" if is_refusal(runtime, bundle.manifest, problem) else "fail"
-    return Verification(ok=ok, runtime=runtime, max_error=answer.get("max_error"), problem=problem, status=status)
+    known = "" if ok else goes_wrong(runtime, bundle.model)
+    refused = not ok and (bool(known) or is_refusal(runtime, bundle.manifest, problem))
+    status = "pass" if ok else "refused" if refused else "fail"
+    error = answer.get("max_error")
+    return Verification(ok=ok, runtime=runtime, max_error=error, problem=known or problem, status=status)
 
 
 def _replay_saved_model(bundle: Bundle) -> Verification:

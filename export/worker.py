@@ -47,8 +47,10 @@ def convert(
     """
     from export.biases import add_biases
     from export.calibration import state_cleared
+    from export.dense import half_answered
     from export.halves import widen_constants
     from export.operators import count_operators, refused
+    from export.quantization import share_scales
     from export.unused import clear_unused
 
     if keep_float and mode != "int8":
@@ -57,6 +59,9 @@ def convert(
     try:
         with state_cleared():
             content = _partly(converter, saved_model, keep_float) if keep_float else converter.convert()
+            if half_answered(content):
+                share_scales(converter)
+                content = converter.convert()
     except ZooError:
         raise
     except Exception as error:  # the converter raises ConverterError, ValueError, RuntimeError and more
@@ -188,9 +193,9 @@ def run(
 def _builtin_answers(loaded: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Answers of LiteRT's built-in kernels to the samples that become golden, by output.
 
-    Its default on processors rounds int8 in its own way (XNNPACK, ai-edge-litert 2.3), and a model that feeds back what
-    it answers carries that on. The built-in kernels answer as tflite-runtime and tflite-micro do: a replay there has to
-    be compared with these.
+    Its default on processors rounds activations in its own way (XNNPACK, ai-edge-litert 2.3), and a model that feeds
+    back what it answers carries that on. The built-in kernels answer as tflite-runtime and tflite-micro do: a replay
+    there has to be compared with these.
     """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 

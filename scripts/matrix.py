@@ -12,7 +12,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 
 from export.child import Child
 from export.exporting import export_model
+from export.pipeline import CHANCE
 from export.verification import RUNTIMES, verify
 from scripts.figures import ROOT, aligned, fill_page, markdown
 from scripts.matrix_rows import MODES, STATUSES, Cell, Row, faults, rows
@@ -49,7 +50,17 @@ def train_row(row: Row, folder: Path, tell: Tell) -> runs.Run:
         tell(f"{row.name}: training")
     from zoo.training import train
 
-    return train(row.recipe, name=row.name, out=folder, on_event=lambda _event: None, **row.options)
+    options = dict(row.options)
+    if row.module:
+        below = train_row(rows()[row.module], folder, tell)
+        options["module"] = str(_saved(below, folder) if row.saved else below.path)
+    return train(row.recipe, name=row.name, out=folder, on_event=lambda _event: None, **options)
+
+
+def _saved(run: runs.Run, folder: Path) -> Path:
+    """A run as a SavedModel in a folder of runs, exported now where it is not there."""
+    target = folder / f"{run.manifest.name}-saved-model"
+    return target if target.is_dir() else export_model(run, format="saved_model", out=target).path
 
 
 def fill_row(
@@ -73,18 +84,29 @@ def _fill(
     row: Row, run: runs.Run, child: Child, pool: ThreadPoolExecutor, runtimes: Sequence[str], mode: str, streaming: bool
 ) -> list[Cell]:
     common: dict[str, Any] = {"row": row.name, "mode": mode, "streaming": streaming}
+    told: list[str] = []
+
+    def each(status: str, reason: str) -> list[Cell]:
+        return [Cell(**common, runtime=runtime, status=status, reason=plain(reason, run)) for runtime in runtimes]
+
     try:
-        bundle = export_model(run, quantize=mode, streaming=streaming, child=child)
+        bundle = export_model(run, quantize=mode, streaming=streaming, child=child, on_event=told.append)
     except ZooError as error:
         refused = isinstance(error, (ModelError, GateError)) and CRASHED not in str(error)
-        reason, status = plain(str(error), run), "refused" if refused else "fail"
-        return [Cell(**common, runtime=runtime, status=status, reason=reason) for runtime in runtimes]
-    common |= {"form": str(bundle.manifest["form"]), "bytes": bundle.bytes}
+        return each("refused" if refused else "fail", str(error))
+    if by_chance := [line for line in told if CHANCE in line]:
+        return each("fail", by_chance[0])
+    common |= {"form": str(bundle.manifest["form"]), "bytes": bundle.bytes, "keras": reached(bundle.parity)}
     found = pool.map(lambda runtime: verify(bundle, runtime), runtimes)
     return [
         Cell(**common, runtime=runtime, status=each.status, reason=plain(each.problem, run, bundle.path))
         for runtime, each in zip(runtimes, found, strict=True)
     ]
+
+
+def reached(parity: Mapping[str, Any]) -> str:
+    """What Keras reaches on the samples that a file is compared on, such as "accuracy 0.942"."""
+    return f"{parity['metric']} {parity['metric_before']:.3f}" if parity["metric"] else ""
 
 
 def plain(reason: str, run: runs.Run, bundle: Path | None = None) -> str:
@@ -111,11 +133,12 @@ def page(cells: Sequence[Cell]) -> str:
             own = [cell for cell in cells if (cell.row, cell.streaming) == (row.name, streaming)]
             by_mode = ([cell for cell in own if cell.mode == mode] for mode in MODES)
             name = f"{row.name}{', streaming' if streaming else ''}"
-            lines.append([name, *(_summary(each, reasons) for each in by_mode)])
+            keras = next((cell.keras for cell in own if cell.keras), "")
+            lines.append([name, keras, *(_summary(each, reasons) for each in by_mode)])
     notes = "\n".join(f"{number}. {reason}" for reason, number in reasons.items())
     counts = [f"{sum(cell.status == status for cell in cells)} {status}" for status in STATUSES]
     return "\n\n".join(
-        [f"{len(cells)} cells: {', '.join(counts)}.", markdown(("model", *MODES), lines), notes]
+        [f"{len(cells)} cells: {', '.join(counts)}.", markdown(("model", "Keras", *MODES), lines), notes]
     ).rstrip()
 
 

@@ -86,7 +86,7 @@ def create(path: Path, threads: int, wanted: str | None) -> tuple[str, Any]:
     for name in [wanted] if wanted else list(RUNTIMES):
         said: list[str] = []
         try:
-            with _quiet(said):
+            with quiet(said):
                 interpreter = _open(name, path, threads)
         except (ImportError, SystemError, AttributeError) as error:  # tflite-runtime beside numpy 2: SystemError
             reasons.append(f"{name}: {one_line(error)}")
@@ -128,7 +128,7 @@ def _reason(name: str, said: Sequence[str], error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def _quiet(said: list[str]) -> Iterator[None]:
+def quiet(said: list[str]) -> Iterator[None]:
     """Holds back what the runtimes write to file descriptor 2 while they load.
 
     ai-edge-litert 2.3 and tflite-runtime 2.14 greet with "INFO: Created TensorFlow Lite XNNPACK delegate", and offer

@@ -9,6 +9,7 @@ This file is copied into every TFLite bundle, beside runner.py; numpy (>= 1.22),
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,15 +19,18 @@ from typing import Any
 import numpy as np
 
 if __package__:
+    from .interpreters import quiet
     from .tflite_file import TensorEntry, read_file
 else:
     sys.dont_write_bytecode = True  # a bundle holds what its SHA256SUMS list, no __pycache__
+    from interpreters import quiet  # type: ignore[import-not-found,no-redef]
     from tflite_file import TensorEntry, read_file  # type: ignore[import-not-found,no-redef]
 
 ARENA = 512 * 2**20
 """Bytes. An arena that is too small crashes some kernels, and memory that is not touched costs nothing."""
 
 MODES = "export it with --quantize float32, int8 or int16x8"
+ANOTHER = "export it with another --quantize mode, or verify it on another runtime"
 ELSEWHERE = "verify it on another runtime, or export it in another form"
 REASONS = (
     (r"Node DEQUANTIZE .*failed to prepare", "tflite-micro has no float16 weights", MODES),
@@ -35,6 +39,8 @@ REASONS = (
         "tflite-micro has no int8 weights for float inputs (dynamic range)",
         MODES,
     ),
+    (r"Type '(\w+)' is not supported by (\w+)\.", r"tflite-micro has no \2 of \1", ANOTHER),
+    (r"Output type is 7, requires float or int8\. Node (\w+)", r"tflite-micro has no \1 of INT16", ANOTHER),
     (r"Didn't find op for builtin opcode '(\w+)'", r"tflite-micro has no operator \1", ELSEWHERE),
     (r"Failed to get registration from op code (\w+)", r"tflite-micro has no operator \1", ELSEWHERE),
     (r"Node (\w+) \(number \d+\) failed to prepare", r"tflite-micro does not take this \1", ELSEWHERE),
@@ -106,8 +112,18 @@ class MicroInterpreter:
         self._interpreter.set_input(np.ascontiguousarray(values), self._file.inputs.index(index))
 
     def invoke(self) -> None:
-        """Runs the graph once."""
-        self._interpreter.invoke()
+        """Runs the graph once.
+
+        Raises:
+            RuntimeError: An operator is prepared and then cannot run; says which and why.
+        """
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            said: list[str] = []
+            with contextlib.suppress(RuntimeError), quiet(said):
+                self._interpreter.invoke()  # again, for the words that go with it
+            raise RuntimeError(explain(said, error)) from error
 
     def get_tensor(self, index: int) -> np.ndarray:
         """A copy of an output."""

@@ -85,7 +85,7 @@ def find_calls(model: Any, signature: Signature) -> list[RecurrentCall]:
 
     zeros = {tensor.name: np.zeros((1, *tensor.shape), tensor.dtype) for tensor in signature.inputs}
     with (
-        _replaced({layer: zero_state(layer) for layer in layers}, "get_initial_state"),
+        replaced({layer: zero_state(layer) for layer in layers}, "get_initial_state"),
         replaced_loops({layer: recorder(layer) for layer in layers}),
     ):
         try:
@@ -105,7 +105,7 @@ def replaced_loops(loops: Mapping[Any, Loop]) -> Iterator[None]:
     cannot hold.
     """
     nothing = dict.fromkeys(loops, _draw_nothing)
-    with _replaced(loops, "inner_loop"), _replaced(nothing, "_maybe_config_dropout_masks"):
+    with replaced(loops, "inner_loop"), replaced(nothing, "_maybe_config_dropout_masks"):
         yield
 
 
@@ -130,7 +130,7 @@ def plain_loop(layer: Any, *, unroll: bool) -> Loop:
 
 
 @contextlib.contextmanager
-def _replaced(functions: Mapping[Any, Callable[..., Any]], name: str) -> Iterator[None]:
+def replaced(functions: Mapping[Any, Callable[..., Any]], name: str) -> Iterator[None]:
     """A method of each layer instance, replaced; past Keras's own __setattr__, which would track it."""
     for layer, function in functions.items():
         object.__setattr__(layer, name, function)

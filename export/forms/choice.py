@@ -67,7 +67,7 @@ def plan_forms(
         calls: Of `find_calls`, where they are known already.
         streaming: Only what answers sample by sample.
         series: Whether the model's input is a series of samples.
-        micro: For tflite-micro, which does not come to an end with one loop after another: a step before a loop.
+        micro: For tflite-micro, which goes wrong with a loop that keeps the states of all steps: a step before a loop.
 
     Raises:
         ModelError: None serves; says why and what to do instead.

@@ -12,14 +12,19 @@ REFUSED = {("tflite-micro", "float16"), ("tflite-micro", "dynamic")}
 """(runtime, mode) that a runtime has no kernels for."""
 
 
-def installed(name):
+def install(name):
     """An environment of its own under $ZOO_HOME, made now if it is not there."""
+    while True:
+        try:
+            return doctor.install(name)
+        except LockedError:  # another process of these tests installs one; the test's time limit ends it
+            time.sleep(1)
+
+
+def installed(name):
+    """As `install`; skips the test where that cannot be done."""
     try:
-        while True:
-            try:
-                return doctor.install(name)
-            except LockedError:  # another process of these tests installs one; the test's time limit ends it
-                time.sleep(1)
+        return install(name)
     except (ResourceError, UsageError) as error:  # no network, or no Debian mirror and keys
         pytest.skip(f"{name} cannot be installed here: {error}")
 

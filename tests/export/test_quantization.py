@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 import export
 from export import lowering
 from export.child import Child
 from export.quantization import PRESETS, choose_edges, find_preset
-from export.representative import calibration_inputs, draw
+from export.representative import calibration_inputs, draw, moved_steps
 from export.signature import describe
 from export.sources import from_model
 from export.worker import save_arrays
@@ -163,6 +164,30 @@ def test_samples_are_drawn_from_all_of_them_and_the_same_ones_each_time() -> Non
     assert np.array_equal(draw(sorted_by_class, 400)["y"], np.arange(400))
 
 
+def test_no_step_is_zero_in_all_sequences_that_calibrate() -> None:
+    values = np.zeros((4, 3, 2), np.float32)
+    values[2, 1] = [-5.0, 3.0]
+    moved = moved_steps(values)
+    assert moved[0].tolist() == [[-5.0, 0.0], [0.0, 0.0], [-5.0, 0.0]], "the second step moves by itself"
+    assert np.array_equal(moved[1:], values[1:])
+    assert moved_steps(moved) is moved
+
+
+def test_an_unrolled_network_is_right_in_int16x8_where_sequences_begin_with_nothing(
+    keras: Any, child: Child, tmp_path: Path
+) -> None:
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((5, 3)), layers.Bidirectional(layers.GRU(4)), layers.Dense(2)])
+    model.layers[0].set_weights([weight + 0.1 for weight in model.layers[0].get_weights()])
+    samples = np.random.default_rng(4).normal(size=(60, 5, 3)).astype(np.float32)
+    samples[:, 0] = 0.0
+    bundle = export.to_tflite(model, "int16x8", representative=samples, out=tmp_path / "unrolled", child=child)
+    assert bundle.manifest["form"] == "unrolled"
+    read = schema.Model.GetRootAs(bundle.model.read_bytes(), 0).Subgraphs(0)
+    scales = [read.Tensors(at).Quantization().ScaleAsNumpy() for at in range(read.TensorsLength())]
+    assert all(np.all(np.isfinite(each)) for each in scales)
+
+
 def test_a_replay_is_compared_with_the_closer_of_two_sets_of_kernels() -> None:
     contract = {"output": {"name": "output"}, "golden": {"tolerance": 0.1}}
     recorded = {"output": np.array([[0.0], [0.5]], np.float32)}
@@ -177,14 +202,19 @@ def test_a_replay_is_compared_with_the_closer_of_two_sets_of_kernels() -> None:
     assert differences(contract, recorded, as_builtin) == (pytest.approx(0.4), ["error 0.4, allowed 0.1"])
 
 
-def test_the_answers_of_the_built_in_kernels_are_golden_too(image_run: runs.Run, child: Child, tmp_path: Path) -> None:
-    bundle = export.export_model(image_run, quantize="int8", child=child, out=tmp_path / "int8")
+@pytest.mark.parametrize("mode", PRESETS)
+def test_the_answers_of_the_built_in_kernels_are_golden_too_where_activations_are_rounded(
+    keras: Any, child: Child, tmp_path: Path, mode: str
+) -> None:
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((40,)), layers.Dense(40, activation="tanh"), layers.Dense(2)])
+    samples = np.random.default_rng(4).normal(size=(60, 40)).astype(np.float32)
+    bundle = export.to_tflite(model, mode, representative=samples, out=tmp_path / mode, child=child)
     golden = runs.read_npz(bundle.path / "golden.npz")
-    assert golden["builtin"].shape == golden["outputs"].shape
-    assert np.abs(golden["builtin"] - golden["outputs"]).max() < 0.1
-    assert "builtin" not in runs.read_npz(
-        export.export_model(image_run, child=child, out=tmp_path / "float").path / "golden.npz"
-    )
+    assert ("builtin" in golden) == (mode in ("dynamic", "int8", "int16x8"))
+    if "builtin" in golden:
+        assert golden["builtin"].shape == golden["outputs"].shape
+        assert np.abs(golden["builtin"] - golden["outputs"]).max() < 0.1
 
 
 def test_samples_of_a_model_in_memory_calibrate_from_all_classes_where_they_are_sorted(keras: Any) -> None:

@@ -15,6 +15,7 @@ from export.refusals import is_refusal
 from export.verification import RUNTIMES, verify, verify_all
 from zoo import cli, runs
 from zoo.errors import UsageError
+from zoo.micro_runtime import ANOTHER, explain
 
 Play = Callable[[str, str], None]
 Damage = Callable[[bytes], bytes]
@@ -72,6 +73,48 @@ def test_the_words_alone_and_the_rule_alone_are_no_refusal(bundle: export.Bundle
     old = "Didn't find op for builtin opcode '{}' version '12'. An older version might be supported"
     assert is_refusal("tflite-runtime", manifest, old.format("CONV_2D"))
     assert not is_refusal("tflite-runtime", manifest, old.format("SOFTMAX")), "the file has no such operator"
+
+
+@pytest.mark.parametrize(("runtime", "refused"), [("tflite-runtime", True), ("arm", True), ("litert", False)])
+def test_a_transposed_convolution_of_int8_weights_is_younger_than_tflite_runtime(runtime: str, refused: bool) -> None:
+    said = "weights->type != input->type (INT8 != FLOAT32)Node number 9 (TRANSPOSE_CONV) failed to prepare."
+    assert is_refusal(runtime, {"quantize": "dynamic", "ops": {"TRANSPOSE_CONV": 2}}, said) is refused
+    assert not is_refusal(runtime, {"quantize": "int8", "ops": {"TRANSPOSE_CONV": 2}}, said)
+
+
+@pytest.mark.parametrize(
+    ("said", "kernel"),
+    [
+        (("Type 'INT16' is not supported by gather.", "Node GATHER (number 0) failed to prepare"), "gather"),
+        (
+            ("Output type is 7, requires float or int8.", "Node RESIZE_BILINEAR (number 9) failed to invoke"),
+            "RESIZE_BILINEAR",
+        ),
+    ],
+)
+def test_a_kernel_that_has_not_the_type_of_int16x8_is_a_refusal_told_in_one_line(
+    said: tuple[str, str], kernel: str
+) -> None:
+    reason = explain(said, RuntimeError("no tensors"))
+    assert reason == f"tflite-micro has no {kernel} of INT16 ({said[1]}); {ANOTHER}"
+    manifest = {"quantize": "int16x8", "ops": {kernel.upper(): 1}}
+    assert is_refusal("tflite-micro", manifest, reason)
+    assert not is_refusal("tflite-micro", {**manifest, "quantize": "int8"}, reason)
+    assert not is_refusal("tflite-micro", {**manifest, "ops": {"CONV_2D": 1}}, reason), "the file has none"
+
+
+@pytest.mark.parametrize(
+    "script", [saying({"ok": False, "max_error": 0.5, "error": "error 0.5, allowed 0.1"}, 7), "kill -SEGV $$"]
+)
+def test_where_a_runtime_is_known_to_go_wrong_its_answer_is_a_refusal_and_a_right_one_passes(
+    bundle: export.Bundle, play: Play, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    monkeypatch.setattr("export.verification.goes_wrong", lambda runtime, _model: f"{runtime} goes wrong with it")
+    play("tflite-micro", script)
+    found = verify(bundle, "tflite-micro")
+    assert (found.ok, found.status, found.problem) == (False, "refused", "tflite-micro goes wrong with it")
+    play("arm", saying({"ok": True, "max_error": 0.0}))
+    assert verify(bundle, "arm").status == "pass"
 
 
 def test_a_runtime_that_answers_otherwise_fails(bundle: export.Bundle, play: Play) -> None:
