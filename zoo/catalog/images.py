@@ -144,14 +144,15 @@ CARDS = (
         builder="mobilenet",
         dataset="flowers_mini",
         task="multiclass",
-        summary="MobileNet v1 on photographs, from scratch",
-        hyperparameters={"width": 0.5, "dropout": 0.3},
+        summary="MobileNet v1 without its last stage on photographs, from scratch",
+        hyperparameters={"width": 0.5, "stages": 4, "dropout": 0.3},
         training={
             "epochs": 60,
             "batch_size": 32,
             "learning_rate": 0.005,
             "schedule": "onecycle",
-            "augment": "flip+crop+colour",
+            "augment": "flip+crop+colour+mixup",
+            "monitor": "last",
         },
     ),
 )
