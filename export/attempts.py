@@ -16,7 +16,7 @@ from export.options import Options
 from export.parity import all_failures, compare
 from export.quantization import Preset, choose_edges
 from export.representative import calibration_inputs, moved_steps
-from export.sensitivity import Loss, find_layers
+from export.sensitivity import Loss, check_size, find_layers
 from export.signature import Arrays, Signature
 from export.source import Source
 from export.worker import load_arrays, save_arrays
@@ -113,9 +113,10 @@ class Attempts:
         """What each layer loses in an int8 attempt; measured once.
 
         Raises:
-            ModelError: The layers cannot be told apart.
+            ModelError: The layers cannot be told apart, or are too many operators to follow.
         """
         if attempt.form not in self._losses:
+            check_size(attempt.ops)
             doing = f"finding the layers of {self._source.name} that lose most in int8"
             self._tell(doing)
             folders = self._lowered[attempt.form], self._representative_folder(attempt.form)

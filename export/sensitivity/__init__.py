@@ -6,8 +6,11 @@ part in `keeping`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from zoo.errors import ModelError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +72,20 @@ class Loss:
             if layer.kept_snr_db is not None and layer.kept_snr_db >= POOR_DB:
                 return tuple(each.layer for each in self.layers[: place + 1])
         return ()
+
+
+MOST_OPERATORS = 2_000
+"""Of a file whose layers are followed: each layer costs two conversions and replays of all of them."""
+
+
+def check_size(ops: Mapping[str, int]) -> None:
+    """Raises ModelError where following the layers of a file would take minutes; `ops` is operator name to count."""
+    count = sum(ops.values())
+    if count > MOST_OPERATORS:
+        raise ModelError(
+            f"the file has {count:,} operators, and the layers of at most {MOST_OPERATORS:,} are followed; "
+            "name layers with --keep-float to try them"
+        )
 
 
 def find_layers(child: Child, doing: str, saved_model: Path, representative: Path) -> Loss:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,13 @@ import pytest
 
 import export
 from export import lowering
+from export.attempts import Attempts
 from export.child import Child
 from export.forms import StepModel, plan_forms
 from export.sensitivity import LayerLoss, Loss, find_layers
 from export.signature import describe
 from export.worker import save_arrays
-from zoo.errors import GateError, UsageError
+from zoo.errors import GateError, ModelError, UsageError
 from zoo.runner import TFLiteModel
 
 
@@ -213,3 +215,10 @@ def test_an_input_of_unlike_columns_is_told_and_float_edges_spare_it(keras: Any,
     _, spared = convert(child, folder, io="float", keep_float=["scaling"])
     assert agreement(model, destroyed, samples) < 0.9
     assert agreement(model, spared, samples) >= 0.95
+
+
+def test_layers_of_thousands_of_operators_are_not_followed_for_minutes():
+    unrolled: Any = SimpleNamespace(form="unrolled", ops={"FULLY_CONNECTED": 1500, "ADD": 1501})
+    attempts: Any = SimpleNamespace(_losses={})  # without a child to ask
+    with pytest.raises(ModelError, match="3,001 operators, and the layers of at most 2,000 are followed"):
+        Attempts.losses(attempts, unrolled)
