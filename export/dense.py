@@ -29,6 +29,17 @@ def half_answered(model: bytes) -> bool:
     )
 
 
+def is_taken(model: bytes) -> bool:
+    """Whether LiteRT prepares a .tflite file; of some it says that the scales of a dense operator disagree."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        Interpreter(model_content=model).allocate_tensors()
+    except (RuntimeError, ValueError):
+        return False
+    return True
+
+
 def _is_half(schema: Any, graph: Any, operator: Any) -> bool:
     given, weights = (graph.Tensors(operator.Inputs(at)) for at in (0, 1))
     many = weights.Quantization() is not None and weights.Quantization().ScaleLength() > 1

@@ -47,7 +47,7 @@ def convert(
     """
     from export.biases import add_biases
     from export.calibration import state_cleared
-    from export.dense import half_answered
+    from export.dense import half_answered, is_taken
     from export.halves import widen_constants
     from export.operators import count_operators, refused
     from export.quantization import share_scales
@@ -62,6 +62,12 @@ def convert(
             if half_answered(content):
                 share_scales(converter)
                 content = converter.convert()
+                if not is_taken(content):
+                    raise ModelError(
+                        "its dense layers over steps are answered wrongly by tflite-runtime 2.14 with a scale for "
+                        "each unit, and LiteRT does not take them with one for all; export it with --quantize int8 or "
+                        "float16"
+                    )
     except ZooError:
         raise
     except Exception as error:  # the converter raises ConverterError, ValueError, RuntimeError and more
