@@ -59,7 +59,7 @@ def convert(
     try:
         with state_cleared():
             content = _partly(converter, saved_model, keep_float) if keep_float else converter.convert()
-            if half_answered(content):
+            if mode == "int16x8" and half_answered(content):  # no other has activations of 16 bits
                 share_scales(converter)
                 content = converter.convert()
                 if not is_taken(content):
