@@ -26,7 +26,7 @@ from zoo.data.series.reading import read_windows
 from zoo.data.series.recordings import table_header
 from zoo.data.text.reading import read_texts
 from zoo.errors import DataError, UsageError
-from zoo.hyperparameters import split_names
+from zoo.hyperparameters import join_names, split_names
 from zoo.inference.contract import Contract
 from zoo.inference.gathering import Measured, gather
 from zoo.inference.job import Job
@@ -225,6 +225,8 @@ def _measure_series(predictor: Predictor, path: Path, config: DataConfig, on_eve
     config = replace(config, window=contract.shape[0], hop=contract.hop or contract.shape[0])
     if contract.horizon:
         return _measure_forecast(predictor, path, config)
+    # A column of times is a channel where the model was trained on it.
+    config = replace(config, keep=join_names(list(contract.columns)))
     samples, texts, names, columns = read_windows(path, config, on_event or (lambda _text: None))
     if contract.columns and sorted(columns) != sorted(contract.columns):
         raise DataError(f"{path} has channels {', '.join(columns)}; the model takes {', '.join(contract.columns)}")

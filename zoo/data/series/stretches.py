@@ -78,10 +78,11 @@ def _time_of(
     *,
     several: bool,
 ) -> str:
-    """The column of times that nobody named; one that is asked for as a channel, or dropped, is none."""
+    """The column of times that nobody named; one that is asked for or kept as a channel, or dropped, is none."""
     header, _, cells = table
     given = (*named, *split_names(config.columns), *split_names(config.drop))
-    return recognise(header, cells, [header[position(name, header, path)] for name in given], panel=several)
+    known = [*split_names(config.keep), *(header[position(name, header, path)] for name in given)]
+    return recognise(header, cells, known, panel=several)
 
 
 def _restarts(times: np.ndarray, breaks: np.ndarray) -> np.ndarray:

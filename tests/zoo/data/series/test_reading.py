@@ -5,6 +5,8 @@ import pytest
 
 from zoo.data import load
 from zoo.data.checking import check_data
+from zoo.data.options import DataConfig
+from zoo.data.series.reading import read_windows
 from zoo.errors import DataError, UsageError
 from zoo.preprocessing import apply
 
@@ -211,6 +213,12 @@ def test_a_column_of_times_is_known_and_no_channel(tmp_path, name):
 def test_a_column_of_times_that_is_asked_for_is_a_channel(tmp_path):
     data = load(str(timed(tmp_path)), seed=0, columns="time,x")
     assert data.input.columns == ("time", "x")
+
+
+def test_a_model_that_was_trained_on_a_column_of_times_is_measured_with_it(tmp_path):
+    config = DataConfig(window=40, hop=40, keep="x,y,time")
+    samples, _, _, columns = read_windows(timed(tmp_path), config, lambda _text: None)
+    assert (columns, samples.shape) == ([*CHANNELS, "time"], (12, 40, 3))
 
 
 def test_a_number_that_comes_round_is_a_channel_whatever_its_name(tmp_path):
