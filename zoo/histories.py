@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 if __package__:
-    from . import preprocessing, rows
+    from . import preprocessing, resampling, rows
     from .interpreters import DataError
 else:
     import preprocessing  # type: ignore[import-not-found,no-redef]
+    import resampling  # type: ignore[import-not-found,no-redef]
     import rows  # type: ignore[import-not-found,no-redef]
     from interpreters import DataError  # type: ignore[import-not-found,no-redef]
 
@@ -60,7 +61,7 @@ def read_histories(path: str | Path, contract: Mapping[str, Any]) -> list[Histor
     plain = columns or [{"type": "number"}] * expected["shape"][1]
     time: Mapping[str, Any] = expected.get("time") or {}
     reader = rows.TableReader(path, plain)
-    timed = bool(columns) and time.get("name") in reader.header
+    timed = bool(time.get("rate")) or (bool(columns) and time.get("name") in reader.header)
     if timed:
         reader = rows.TableReader(path, [*columns, time])
     at = reader.header.index(expected["recording"]) if expected.get("recording") in reader.header else -1
@@ -73,12 +74,49 @@ def read_histories(path: str | Path, contract: Mapping[str, Any]) -> list[Histor
         wrong = {row: problems[step] for row, step in enumerate(own.tolist()) if step in problems}
         places = [f"{path}, line {lines[step]}" for step in own.tolist()]
         if timed:
-            wrong = {**_missing_steps(raw[own, -1], places, time, int(expected["shape"][0])), **wrong}
-        values = last_steps(raw[own, : len(plain)], contract)
-        skipped = len(own) - len(values)
+            check_growing(raw[own, -1], wrong, places, time)
+        if time.get("rate"):
+            values, wrong = _at_rate(raw[own], wrong, places, time, int(expected["shape"][0]))
+        else:
+            if timed:
+                wrong = {**_missing_steps(raw[own, -1], places, time, int(expected["shape"][0])), **wrong}
+            values = raw[own, : len(plain)]
+        last = last_steps(values, contract)
+        skipped = len(values) - len(last)
         kept = {row - skipped: text for row, text in sorted(wrong.items()) if row >= skipped}
-        found.append(History(f"{path}:{name}" if name else str(path), values, kept))
+        found.append(History(f"{path}:{name}" if name else str(path), last, kept))
     return found
+
+
+def _at_rate(
+    raw: np.ndarray, wrong: Mapping[int, str], places: Sequence[str], time: Mapping[str, Any], window: int
+) -> tuple[np.ndarray, dict[int, str]]:
+    """The steps since the last gap at a steady rate, (steps, channels), and what is wrong with some of them.
+
+    Args:
+        raw: (rows, channels and a time) float64.
+        wrong: Row to what is wrong with it.
+        places: File and line of each row.
+        time: The column of times, with a "rate".
+        window: Steps that the model takes.
+    """
+    rows = np.flatnonzero(~np.isnan(raw[:, -1]))
+    if not len(rows):
+        return np.full((1, raw.shape[1] - 1), np.nan), dict(enumerate(list(wrong.values())[:1]))
+    times = raw[rows, -1]
+    steady = resampling.bring(times, raw[rows, :-1], resampling.step_of(time), backwards=True)[-1]
+    near = {steady.at(times[max(np.searchsorted(rows, row, side="right") - 1, 0)]): text for row, text in wrong.items()}
+    found = {at: text for at, text in near.items() if 0 <= at < len(steady.times)}
+    if not steady.part.start or len(steady.times) >= window:
+        return steady.values, found
+    # What is before the gap is not there, whatever is filled in for it.
+    absent = np.full((window - len(steady.times), raw.shape[1] - 1), np.nan)
+    first = places[int(rows[steady.part.start])]
+    return np.concatenate([absent, steady.values]), {0: _few(first, window)}
+
+
+def _few(place: str, window: int) -> str:
+    return f"{place}: steps are missing before it, among the last {window}; fill them in"
 
 
 def _all_rows(reader: rows.TableReader, at: int) -> tuple[np.ndarray, list[str], list[int], dict[int, str]]:
@@ -95,23 +133,38 @@ def _all_rows(reader: rows.TableReader, at: int) -> tuple[np.ndarray, list[str],
     return np.concatenate(parts) if parts else np.zeros((0, 0)), names, lines, problems
 
 
-def _missing_steps(times: np.ndarray, places: Sequence[str], time: Mapping[str, Any], window: int) -> dict[int, str]:
-    """Among the last steps, those without a time and those before which others are missing.
+def check_growing(times: np.ndarray, wrong: Mapping[int, str], places: Sequence[str], time: Mapping[str, Any]) -> None:
+    """Refuses times that repeat or go back, and at a rate those that are missing.
+
+    Args:
+        times: (rows,) float64, NaN where there is none.
+        wrong: Row to what is wrong with it; such a row may lack its time.
+        places: File and line of each, for messages.
+        time: The column.
 
     Raises:
-        DataError: Times repeat or go back.
+        DataError: Names the place.
     """
     known = np.flatnonzero(~np.isnan(times))
-    distances = np.diff(times[known])
-    back = np.flatnonzero(distances <= 0)
+    for at in np.flatnonzero(np.isnan(times)).tolist() if time.get("rate") else ():
+        if at in wrong:
+            continue
+        raise DataError(f"{places[at]}: no time in column {time['name']!r}; fill it in, or remove the row")
+    back = np.flatnonzero(np.diff(times[known]) <= 0)
     if back.size:
         place = places[int(known[int(back[0]) + 1])]
         raise DataError(
             f"{place}: the time in column {time['name']!r} repeats or goes back; sort the rows, one of each"
         )
+
+
+def _missing_steps(times: np.ndarray, places: Sequence[str], time: Mapping[str, Any], window: int) -> dict[int, str]:
+    """Among the last steps, those without a time and those before which others are missing."""
+    known = np.flatnonzero(~np.isnan(times))
+    distances = np.diff(times[known])
     first = max(len(times) - window, 0)
     wrong = {at: f"{places[at]}: no time in column {time['name']!r}" for at in np.flatnonzero(np.isnan(times)).tolist()}
     for at in known[1:][distances > time["gap"]].tolist():
         if at > first:
-            wrong[at] = f"{places[at]}: steps are missing before it, among the last {window}; fill them in"
+            wrong[at] = _few(places[at], window)
     return wrong

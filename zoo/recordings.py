@@ -5,19 +5,20 @@ Standard library and numpy (>= 1.22) only: this file is copied into every TFLite
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 if __package__:
-    from . import histories, preprocessing, rows
+    from . import histories, preprocessing, resampling, rows
     from .chunks import ARRAY_ROWS, Chunk, not_finite, prepare
     from .interpreters import DataError
 else:
     import histories  # type: ignore[import-not-found,no-redef]
     import preprocessing  # type: ignore[import-not-found,no-redef]
+    import resampling  # type: ignore[import-not-found,no-redef]
     import rows  # type: ignore[import-not-found,no-redef]
     from chunks import ARRAY_ROWS, Chunk, not_finite, prepare  # type: ignore[import-not-found,no-redef]
     from interpreters import DataError  # type: ignore[import-not-found,no-redef]
@@ -28,37 +29,78 @@ def is_series(contract: Mapping[str, Any]) -> bool:
     return bool(contract["input"]["kind"] == "series")
 
 
-def read_recording(path: str | Path, contract: Mapping[str, Any]) -> tuple[np.ndarray, dict[int, str]]:
-    """A table of steps, (steps, channels) float32 with missing numbers filled, and what is wrong with some of them.
+class Stretch(NamedTuple):
+    """A recording, or the part of one between two gaps.
+
+    Attributes:
+        name: The file's, with its lines where it holds several.
+        values: (steps, channels) float32, missing numbers filled.
+        problems: Step to what is wrong with it.
+    """
+
+    name: str
+    values: np.ndarray
+    problems: Mapping[int, str]
+
+
+def read_stretches(path: str | Path, contract: Mapping[str, Any]) -> list[Stretch]:
+    """The steps of a table; of a model with a rate brought to it, and cut where steps are missing.
 
     Channels are found by their names; without a header, by their order.
 
     Raises:
-        DataError: It cannot be read, has no steps, or lacks a channel.
+        DataError: It cannot be read, has no steps, or lacks a channel; or its times, and it needs them.
     """
     expected = contract["input"]
     names = list(expected.get("columns") or [])
-    plain = [{"type": "number"}] * expected["shape"][1]
-    reader = rows.TableReader(path, [{"name": name, "type": "number"} for name in names] or plain)
+    columns = [{"name": name, "type": "number"} for name in names] or [{"type": "number"}] * expected["shape"][1]
+    time: Mapping[str, Any] = expected.get("time") or {}
+    steady = bool(time.get("rate"))
+    reader = rows.TableReader(path, [*columns, time] if steady else columns)
     parts: list[np.ndarray] = []
+    lines: list[int] = []
     problems: dict[int, str] = {}
     for block in reader:
-        before = sum(map(len, parts))
-        problems.update({before + row: problem for row, problem in block.problems.items()})
+        problems.update({len(lines) + row: problem for row, problem in block.problems.items()})
         parts.append(block.raw)
+        lines += block.lines
     if not parts:
         raise DataError(f"{path} has a header and no rows; give at least one step")
-    return preprocessing.between(np.concatenate(parts)), problems
+    raw = np.concatenate(parts)
+    if not steady:
+        return [Stretch(str(path), preprocessing.between(raw), problems)]
+    histories.check_growing(raw[:, -1], problems, [f"{path}, line {line}" for line in lines], time)
+    return _at_rate(str(path), raw, lines, problems, time)
+
+
+def _at_rate(
+    name: str, raw: np.ndarray, lines: Sequence[int], problems: Mapping[int, str], time: Mapping[str, Any]
+) -> list[Stretch]:
+    """Rows (channels and a time) at the rate of their times."""
+    rows = np.flatnonzero(~np.isnan(raw[:, -1]))
+    if not len(rows):
+        return [
+            Stretch(
+                name, np.full((1, raw.shape[1] - 1), np.nan, np.float32), dict(enumerate(list(problems.values())[:1]))
+            )
+        ]
+    times, made = raw[rows, -1], []
+    before = {max(int(np.searchsorted(rows, row, side="right")) - 1, 0): text for row, text in problems.items()}
+    cuts = resampling.bring(times, raw[rows, :-1], resampling.step_of(time))
+    for steady in cuts:
+        first, last = steady.part.start, steady.part.stop - 1
+        near = {steady.at(times[row]): text for row, text in before.items() if first <= row <= last}
+        kept = {min(at, len(steady.times) - 1): text for at, text in near.items()}
+        where = f"{name}, lines {lines[rows[first]]} to {lines[rows[last]]}" if len(cuts) > 1 else name
+        made.append(Stretch(where, preprocessing.between(steady.values), kept))
+    return made
 
 
 def recording_chunks(path: str | Path, contract: Mapping[str, Any]) -> Iterator[Chunk]:
     """The windows of a recording, of a forecast the last of each series; raises DataError where it cannot be read."""
-    if histories.horizon(contract):
-        for history in histories.read_histories(path, contract):
-            yield from window_chunks(history.name, history.values, history.problems, contract)
-        return
-    values, problems = read_recording(path, contract)
-    yield from window_chunks(str(path), values, problems, contract)
+    read = histories.read_histories if histories.horizon(contract) else read_stretches
+    for found in read(path, contract):
+        yield from window_chunks(found.name, found.values, found.problems, contract)
 
 
 def window_chunks(

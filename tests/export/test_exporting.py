@@ -90,8 +90,8 @@ def test_every_file_of_a_tflite_bundle_is_reproducible(
         assert names == [
             "SHA256SUMS", "answers.py", "arrays.py", "boxes.py", "bundle.json", "chunks.py", "edges.py", "golden.npz",
             "histories.py", "images.py", "inputs.py", "interpreters.py", "labels.txt", "masks.py", "micro_runtime.py",
-            "model.tflite", "predict.py", "preprocessing.py", "recordings.py", "rows.py", "runner.py", "sound.py",
-            "streaming.py", "tabular.py", "texts.py", "tflite_file.py",
+            "model.tflite", "predict.py", "preprocessing.py", "recordings.py", "resampling.py", "rows.py", "runner.py",
+            "sound.py", "streaming.py", "tabular.py", "texts.py", "tflite_file.py",
         ]  # fmt: skip
         for name in names:
             assert (first.path / name).read_bytes() == (second.path / name).read_bytes(), name

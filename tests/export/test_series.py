@@ -14,9 +14,10 @@ import pytest
 import export
 import zoo
 from export.child import Child
-from tests.zoo.data.series.test_reading import folder_of, wave, write
+from tests.zoo.data.series.test_reading import folder_of, irregular, wave, write
 from zoo.inference import evaluate
 from zoo.inference.predictor import Predictor
+from zoo.inference.readers import Inputs
 
 STEPS, HOP = 20, 10
 
@@ -68,6 +69,29 @@ def test_a_run_and_its_bundle_are_measured_on_other_recordings(run: Any, bundle:
         found = evaluate(artifact, data=str(tmp_path / "more"))
         assert found.samples == 2 * 3 * 5
         assert found.metrics["accuracy"] > 0.9
+
+
+def test_recordings_of_unlike_steps_are_brought_to_the_rate_in_the_bundle_too(child: Child, tmp_path: Path) -> None:
+    root = irregular(tmp_path / "unsteady walks", gap=2.0, steps=80)
+    options = {"window": STEPS, "rate": 10.0, "epochs": 2, "filters": 4, "blocks": 1, "validation": 0.4, "seed": 1}
+    run = zoo.train("conv1d", data=str(root), out=tmp_path / "runs", **options)
+    bundle = export.to_tflite(run, quantize="float32", child=child)
+    path = root / "slow" / "0.csv"
+    done = subprocess.run(
+        [sys.executable, str(bundle.path / "predict.py"), str(path), "--json"],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    answers = json.loads(done.stdout)["predictions"]
+    inputs = Inputs([path], Predictor.open(run.path).contract)
+    names = [name for chunk in inputs for name in chunk.names]
+    assert [answer["input"] for answer in answers] == names
+    assert len(names) >= 2
+    assert ", lines 2 to 41" in names[0]
+    others = str(irregular(tmp_path / "other walks", steps=40))
+    found = evaluate(run.path, data=others), evaluate(bundle.path, data=others)
+    assert found[0].samples == found[1].samples >= 12
+    assert found[0].metrics["accuracy"] == found[1].metrics["accuracy"]
 
 
 @pytest.mark.slow

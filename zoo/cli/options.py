@@ -43,6 +43,9 @@ DATA_FLAGS: Mapping[str, tuple[str, str]] = {
     "test_data": ("--test", "PATH"),
     "label_from": ("--label-from", "WHERE"),
     "group_from": ("--group-from", "WHERE"),
+    "window": ("--window", "N"),
+    "hop": ("--hop", "N"),
+    "rate": ("--rate", "HZ"),
     "target_transform": ("--target-transform", "HOW"),
     "train_samples": ("--train-samples", "N"),
 }

@@ -112,13 +112,11 @@ class Forecast:
         channels: See `zoo.cards.OutputSpec`.
         references: Forecasts that need no training, by name, in target units: of each sample, (n, outputs) float32.
         season: Likewise.
-        source: What a contract says of the files: "recording" and "time", the columns that tell series and times.
     """
 
     channels: tuple[int, ...]
     season: int
     references: Mapping[str, np.ndarray] = field(default_factory=dict)
-    source: Mapping[str, Any] = field(default_factory=dict)
 
     def take(self, positions: np.ndarray) -> Forecast:
         """With the references of these samples alone."""
@@ -164,6 +162,7 @@ class Raw:
         times: (n,) float64; the test split is later than the validation split, that later than the training split.
         steps: Those that come before what is fitted, such as the features of sounds.
         hop: Steps between two windows of a series; 0 where samples are no windows.
+        source: What a contract says of the files of series: "recording" and "time", columns that are no channels.
         tiles: Whether samples are overlapping tiles of images.
         masks: How masks are written: "values" of the classes, "palette" and "threshold" where there are such.
         names: Where each sample comes from, a path or a line, for messages; empty where nobody knows.
@@ -192,6 +191,7 @@ class Raw:
     times: np.ndarray | None = None
     steps: tuple[Mapping[str, Any], ...] = ()
     hop: int = 0
+    source: Mapping[str, Any] = field(default_factory=dict)
     tiles: bool = False
     masks: Mapping[str, Any] = field(default_factory=dict)
     names: Sequence[str] = ()
@@ -261,7 +261,7 @@ class Dataset:
         target_transform: `{"scale": [...], "offset": [...]}` of standardised regression targets, with
             `"transform": "log1p"` where their logarithms were; empty otherwise.
         findings: What is worth knowing about the data.
-        hop: As in `Raw`, as are `tiles` and `masks`.
+        hop: As in `Raw`, as are `source`, `tiles` and `masks`.
         forecast: Likewise; its references are those of the test split.
         alarm: Where anomalies are looked for: `normal`, the classes that are; `false_alarms`, the share of normal
             samples that may be taken for anomalies; and once a model is trained its `threshold`.
@@ -278,6 +278,7 @@ class Dataset:
     target_columns: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     hop: int = 0
+    source: Mapping[str, Any] = field(default_factory=dict)
     forecast: Forecast | None = None
     alarm: Mapping[str, Any] = field(default_factory=dict)
     tiles: bool = False
@@ -341,7 +342,7 @@ class Dataset:
                 "dtype": self.input.dtype,
                 "columns": list(self.input.columns),
                 **({"hop": self.hop} if self.hop else {}),
-                **(self.forecast.source if self.forecast else {}),
+                **self.source,
                 **({"tiles": True} if self.tiles else {}),
             },
             "steps": [dict(step) for step in self.steps],

@@ -76,6 +76,15 @@ class DataConfig:
     hop: int = knob_field(
         integer("hop", 0, "steps between two windows; 0 is as many as a window, 1 in a forecast", low=0, high=65536)
     )
+    rate: float = knob_field(
+        real(
+            "rate",
+            0.0,
+            "steps a second that recordings are brought to by their times; 0 takes steps as they are",
+            low=0.0,
+            high=1e6,
+        )
+    )
     recording: str = knob_field(free("recording", "column of a long table that says which recording a step is of"))
     text: str = knob_field(free("text", "column of a table that holds texts; the words of each are learnt from"))
     words: int = knob_field(
@@ -143,7 +152,7 @@ def refuse_options(config: DataConfig, names: Sequence[str], what: str) -> None:
 
 OPTIONS_OF: Mapping[str, tuple[str, ...]] = {
     "masks": ("tile", "mask_threshold", "mask_labels"),
-    "series": ("window", "hop", "recording", "time", "horizon", "season"),
+    "series": ("window", "hop", "rate", "recording", "time", "horizon", "season"),
     "audio": ("sample_rate", "seconds", "bands", "frame_ms", "hop_ms"),
     "text": ("text", "words", "vocabulary"),
 }

@@ -88,6 +88,7 @@ def prepare(
         target_columns=raw.target_columns,
         findings=findings,
         hop=raw.hop,
+        source=raw.source,
         forecast=raw.forecast.take(tested) if raw.forecast and tested is not None else None,
         alarm=alarm,
         tiles=raw.tiles,

@@ -223,6 +223,8 @@ def _measure_series(predictor: Predictor, path: Path, config: DataConfig, on_eve
     """Every window of recordings, cut as the training data were."""
     contract = predictor.contract
     config = replace(config, window=contract.shape[0], hop=contract.hop or contract.shape[0])
+    if contract.time.get("rate"):
+        config = replace(config, time=contract.time["name"], rate=float(contract.time["rate"]))
     if contract.horizon:
         return _measure_forecast(predictor, path, config)
     # A column of times is a channel where the model was trained on it.

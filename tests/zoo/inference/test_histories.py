@@ -102,3 +102,24 @@ def test_a_known_series_is_cut_as_a_model_away_from_its_run_was_trained():
     found = _forecast_options(contract_of(), "etth1")
     assert (found["window"], found["horizon"], found["columns"], found["target"]) == (WINDOW, 2, "x,y", "x")
     assert not _forecast_options(contract_of(), "iris.csv")
+
+
+STEADY = {"name": "day", "type": "date", "formats": ["iso"], "gap": 1.5, "rate": 1 / 86_400}
+
+
+def test_steps_are_brought_to_the_rate_and_end_on_the_last(tmp_path):
+    hours = ("01 06", "02 00", "03 12", "04 06", "05 00", "05 12", "07 00", "07 18")
+    days = [f"2024-01-{hour}:00" for hour in hours]
+    at = np.array([float(hour[:2]) + float(hour[3:]) / 24 for hour in hours])
+    path = table(tmp_path / "s.csv", days, np.stack([at, -at], axis=1))
+    _, samples, problems = read(path, time=STEADY)
+    expected = np.array([4.75, 5.75, 6.75, 7.75])
+    np.testing.assert_allclose(samples[0], np.stack([2 * expected, 1 - expected], axis=1), rtol=1e-6)
+    assert not problems
+
+
+def test_at_a_rate_too_nothing_is_forecast_across_a_gap(tmp_path):
+    days = [*DAYS[:6], "2024-01-20", "2024-01-21"]
+    path = table(tmp_path / "s.csv", days)
+    problems = read(path, time=STEADY)[2]
+    assert problems == {str(path): f"{path}, line 8: steps are missing before it, among the last 4; fill them in"}

@@ -1,8 +1,12 @@
 """Recordings as a model's input: cut, filled and named as the training data were."""
 
+import re
+
 import numpy as np
 import pytest
 
+from zoo.data.options import DataConfig
+from zoo.data.series.reading import read_windows
 from zoo.errors import DataError
 from zoo.inference.contract import from_mapping
 from zoo.inference.readers import Inputs
@@ -119,3 +123,68 @@ def test_what_is_no_recording_for_the_model_is_named(tmp_path, content, text):
     (tmp_path / "r.csv").write_text(content)
     with pytest.raises(DataError, match=text):
         read(tmp_path / "r.csv")
+
+
+def at_rate(rate=10.0):
+    content = contract("series", [4, 2], [STEP], ANSWER, ("x", "y"))
+    content["input"].update(hop=2, time={"name": "t", "type": "number", "gap": 0.15, "rate": rate})
+    return from_mapping(content, "here")
+
+
+TIMES = np.array([0.0, 0.06, 0.21, 0.3, 0.34, 0.5, 0.58, 0.7, 3.0, 3.1, 3.17, 3.3, 3.42])
+
+
+def unsteady(path, times=TIMES, cells=None):
+    rows = [f"{t:g},{t:g},{-t:g}" for t in times]
+    for at, row in (cells or {}).items():
+        rows[at] = row
+    path.write_text("\n".join(["t,x,y", *rows]) + "\n")
+    return path
+
+
+def test_steps_are_brought_to_the_rate_of_the_training_and_cut_at_gaps(tmp_path):
+    path = unsteady(tmp_path / "a walk.csv")
+    names, samples, problems = read(path, of=at_rate())
+    whole = [f"{path}, lines 2 to 9:{steps}" for steps in ("1-4", "3-6", "5-8")]
+    assert names == [*whole, f"{path}, lines 10 to 14"]
+    first = np.array([0.0, 0.1, 0.2, 0.3])
+    np.testing.assert_allclose(samples[0], np.stack([2 * first, 1 - first], axis=1), atol=1e-6)
+    np.testing.assert_allclose(samples[3, :, 0] / 2, [3.0, 3.1, 3.2, 3.3], atol=1e-6)
+    assert not problems
+
+
+def test_files_are_cut_as_those_of_the_training_were(tmp_path):
+    generator = np.random.default_rng(0)
+    times = np.cumsum(generator.uniform(0.01, 0.19, 80)) + np.repeat([0, 4], 40)
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        unsteady(tmp_path / label / "r.csv", times, {5: f"{times[5]},,7", 50: f"{times[50]},3,"})
+    config = DataConfig(window=4, hop=2, rate=10.0)
+    trained, _, _, columns = read_windows(tmp_path, config, lambda _text: None)
+    found = read(tmp_path / "a" / "r.csv", of=at_rate())[1]
+    assert columns == ["x", "y"]
+    np.testing.assert_allclose(found, trained[: len(trained) // 2] * [2, 1] + [0, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("cells", "text"),
+    [
+        ({3: ",1,1"}, "r.csv, line 5: no time in column 't'; fill it in, or remove the row"),
+        ({3: "0.1,1,1"}, "r.csv, line 5: the time in column 't' repeats or goes back"),
+    ],
+)
+def test_at_a_rate_every_row_needs_a_time_that_grows(tmp_path, cells, text):
+    with pytest.raises(DataError, match=re.escape(text)):
+        read(unsteady(tmp_path / "r.csv", cells=cells), of=at_rate())
+
+
+def test_at_a_rate_a_wrong_cell_is_told_of_the_windows_near_it(tmp_path):
+    path = unsteady(tmp_path / "r.csv", cells={6: "0.58,hm,0"})
+    problems = read(path, of=at_rate())[2]
+    assert list(problems) == [f"{path}, lines 2 to 9:3-6", f"{path}, lines 2 to 9:5-8"]
+    assert "line 8" in problems[f"{path}, lines 2 to 9:5-8"]
+
+
+def test_at_a_rate_a_file_without_times_is_refused(tmp_path):
+    with pytest.raises(DataError, match="'t'"):
+        read(table(tmp_path / "r.csv"), of=at_rate())

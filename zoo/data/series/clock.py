@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo import rows
+from zoo import resampling, rows
 from zoo.data.tables.dates import date_formats
-from zoo.errors import DataError
+from zoo.errors import DataError, UsageError
 
 GAP = 1.5
 """Of the usual distance between two steps; where they are further apart, steps are missing."""
@@ -22,12 +23,18 @@ WEEKEND_GAP = 6.0
 MONTHS = ("%Y-%m", "%Y/%m", "%Y.%m", "%m/%Y", "%m.%Y", "%m-%Y", "%b %Y", "%B %Y", "%b-%Y", "%Y-%b")
 """Forms of months, which are dates where all cells have one of them."""
 
+IRREGULAR = 0.1
+"""Share of the steps that are missing, from which on these are no steps of a steady rate."""
+FEW = 20
+"""Steps below which nobody can say."""
+
 LOOKED_AT = 200
 WORKDAYS = 5
 """Of a week; the days from then on are its end."""
 COMPACT = "%Y%m%d"
 _TIMELIKE = re.compile(
-    r"|t|no|idx|ds|instant|(date|time|day|week|month|year|hour|step|index|unnamed|period).*|.*(date|time)"
+    r"|t([ _-]?(s|sec|ms|us|ns))?|no|idx|ds|instant"
+    r"|(date|time|day|week|month|year|hour|step|index|unnamed|period).*|.*(date|time)"
 )
 _SURE = re.compile(
     r"((date|unix|epoch)[ _-]?)?(time|timestamp)([ _-]?(s|sec|seconds|ms|us|ns|utc))?|instant|step|index"
@@ -47,12 +54,14 @@ class Clock:
         formats: Of dates, as `zoo.rows.to_days` takes them; empty where times are plain numbers.
         usual: Distance of two steps, in days for dates.
         gap: Distance from which on steps are missing.
+        rate: Steps a second that they were brought to; 0 where they are as they stand.
     """
 
     name: str
     formats: tuple[str, ...]
     usual: float
     gap: float
+    rate: float = 0.0
 
     @property
     def season(self) -> int:
@@ -66,10 +75,11 @@ class Clock:
 
     def ticks(self, times: np.ndarray) -> np.ndarray:
         """(steps,) int64: how many usual steps after the first each is, those that are missing counted."""
-        if self.formats and self.gap == WEEKEND_GAP:
+        calendar = self.formats and not self.rate
+        if calendar and self.gap == WEEKEND_GAP:
             days = np.floor(times).astype("datetime64[D]")
             return np.asarray(np.busday_count(days[0], days), np.int64)
-        if self.formats and 28 <= self.usual <= 31:  # months are of unlike length
+        if calendar and 28 <= self.usual <= 31:  # months are of unlike length
             months = np.floor(times).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
             if (np.diff(months) > 0).all():
                 return np.asarray(months - months[0])
@@ -79,8 +89,56 @@ class Clock:
 
     def column(self) -> dict[str, Any]:
         """As a contract has it: a column of `zoo.rows`, with the distance from which on steps are missing."""
-        kind = {"type": "date", "formats": list(self.formats)} if self.formats else {"type": "number"}
-        return {"name": self.name, **kind, "gap": self.gap}
+        steady = {"rate": self.rate} if self.rate else {}
+        return {**column(self.name, self.formats), "gap": self.gap, **steady}
+
+    def at_rate(self, rate: float) -> Clock:
+        """Of the same steps brought to a rate.
+
+        Raises:
+            DataError: They are too far apart for it.
+        """
+        step = resampling.step_of({**self.column(), "rate": rate})
+        if self.usual > resampling.LONGEST * step:
+            unit = resampling.seconds(self.column())
+            hint = "" if self.formats else "numbers count as seconds unless the name ends in _ms, _us or _ns; "
+            raise DataError(
+                f"rate = {rate:g} a second: the times in column {self.name!r} are usually {self.usual * unit:g} s "
+                f"apart, and {self.usual / step:,.0f} steps would be made of each; {hint}give a lower rate"
+            )
+        return replace(self, usual=step, gap=GAP * step, rate=rate)
+
+    def check_steady(self, name: str, distances: np.ndarray) -> None:
+        """Refuses times that are no steps of any rate.
+
+        Args:
+            name: Of the recording.
+            distances: Between its steps.
+
+        Raises:
+            DataError: Many are far apart, and many near.
+        """
+        wide = distances > self.gap
+        if len(distances) < FEW or wide.mean() <= IRREGULAR:
+            return
+        low, high = np.quantile(distances, [0.05, 0.95])
+        raise DataError(
+            f"{name}: the times in column {self.name!r} are {low:.3g} to {high:.3g} apart, usually {self.usual:.3g}; "
+            f"bring the steps to a rate with --rate HZ, or take them as they stand with --drop {self.name}"
+        )
+
+
+def merged(clocks: Sequence[Clock | None]) -> Clock | None:
+    """The clock of several recordings, with the forms of all; None where none has times."""
+    known = [clock for clock in clocks if clock is not None]
+    forms = tuple(dict.fromkeys(form for clock in known for form in clock.formats))
+    return replace(known[0], formats=forms) if known else None
+
+
+def column(name: str, formats: Sequence[str]) -> dict[str, Any]:
+    """A column of times, of dates or numbers, as `zoo.rows` takes it."""
+    kind = {"type": "date", "formats": list(formats)} if formats else {"type": "number"}
+    return {"name": name, **kind}
 
 
 def formats_of(cells: Sequence[str]) -> tuple[str, ...]:
@@ -201,9 +259,20 @@ def check_order(
         )
 
 
+def check_timed(path: Path, rate: float, column: str) -> None:
+    """Raises UsageError where a rate is asked for and there is no column of times."""
+    if rate and not column:
+        raise UsageError(
+            f"rate = {rate:g}: {path} has no column of times by which its steps could be brought to it; leave it out, "
+            "or name the column: --set time=COLUMN"
+        )
+
+
 def describe(clock: Clock | None) -> Mapping[str, Any]:
     """What a check says of it."""
     if clock is None:
         return {}
+    if clock.rate:
+        return {"time": f"{clock.name}, brought to {clock.rate:g} steps a second"}
     unit = f"{clock.usual:g} days" if clock.formats else f"{clock.usual:g}"
     return {"time": f"{clock.name}, a step is {unit}"}

@@ -15,6 +15,7 @@ from zoo.data.files.listing import Entry, FileKind, Listing
 from zoo.data.files.sheet import lists_files
 from zoo.data.findings import Finding
 from zoo.data.options import DataConfig, given_options
+from zoo.data.series.clock import Clock, merged
 from zoo.data.series.recordings import ARRAYS, TABLES, Recording
 from zoo.data.series.sktime import read_cases, siblings
 from zoo.data.series.stretches import read_stretches
@@ -33,7 +34,7 @@ class Found:
     Attributes:
         sources: (recordings,) int64; those with equal numbers were one recording that breaks off and goes on.
         labels: Classes that were announced, in their order.
-        time: Name of the column of times; empty where there is none.
+        clock: Of the column of times; None where there is none.
     """
 
     listing: Listing
@@ -41,7 +42,7 @@ class Found:
     sources: np.ndarray
     findings: tuple[Finding, ...] = ()
     labels: tuple[str, ...] = ()
-    time: str = ""
+    clock: Clock | None = None
 
 
 def find(path: Path, config: DataConfig, on_event: Callable[[str], None]) -> Found:
@@ -63,7 +64,7 @@ def find(path: Path, config: DataConfig, on_event: Callable[[str], None]) -> Fou
     recordings: list[Recording] = []
     sources: list[int] = []
     findings: list[Finding] = []
-    time = ""
+    clocks: list[Clock | None] = []
     for at, entry in enumerate(listing.entries):
         if at and at % TOLD_EVERY == 0:
             on_event(f"read {at:,} of {len(listing.entries):,} recordings")
@@ -72,14 +73,14 @@ def find(path: Path, config: DataConfig, on_event: Callable[[str], None]) -> Fou
         except DataError as error:
             findings.append(Finding("error", f"{entry.where}{error}"))
             continue
-        time = time or stretches.time
+        clocks.append(stretches.clock)
         findings += stretches.findings
         entries += [replace(entry, name=_named(entry.name, part, stretches.parts)) for part in stretches.parts]
         recordings += stretches.parts
         sources += [at] * len(stretches.parts)
     made, told = _same_channels(recordings, findings)
     listing = replace(listing, entries=tuple(entries))
-    return Found(listing, made, np.array(sources, np.int64), told, time=time)
+    return Found(listing, made, np.array(sources, np.int64), told, clock=merged(clocks))
 
 
 def _named(name: str, part: Recording, parts: Sequence[Recording]) -> str:
@@ -129,10 +130,10 @@ def _long_table(path: Path, config: DataConfig) -> Found:
     recordings: list[Recording] = []
     sources: list[str] = []
     findings: list[Finding] = []
-    time = ""
+    clocks: list[Clock | None] = []
     for table, part in tables:
         stretches = read_stretches(table, config, target=config.target)
-        time = time or stretches.time
+        clocks.append(stretches.clock)
         findings += stretches.findings
         for stretch in stretches.parts:
             where = f"{table}, lines {stretch.lines[0]} to {stretch.lines[-1]}"
@@ -151,11 +152,13 @@ def _long_table(path: Path, config: DataConfig) -> Found:
     findings += [Finding("error", f"{name}: no class; fill in the cells or remove the rows") for name in missing]
     listing = Listing(root=path, kind=RECORDINGS, entries=tuple(entries), listed=False)
     made, told = _same_channels(recordings, findings)
-    return Found(listing, made, np.unique(sources, return_inverse=True)[1], told, time=time)
+    return Found(listing, made, np.unique(sources, return_inverse=True)[1], told, clock=merged(clocks))
 
 
 def _sets(path: Path, config: DataConfig) -> Found:
-    foreign = given_options(config, ("target", "columns", "drop", "label_from", "group_from", "recording", "time"))
+    foreign = given_options(
+        config, ("target", "columns", "drop", "label_from", "group_from", "recording", "time", "rate")
+    )
     if foreign or config.split != "random":
         raise UsageError(f"{', '.join(foreign) or 'split'}: a .ts file has no columns; leave it out")
     files = siblings(path)

@@ -213,7 +213,8 @@ def _raw(found: _Read, cut: Lags, config: DataConfig) -> Raw:
         sha256=_identity(panel, plan),
         target_transform="log1p" if logarithm else "standard",
         findings=findings,
-        forecast=Forecast(plan.channels, plan.season, {SEASONAL: seasonal}, source),
+        source=source,
+        forecast=Forecast(plan.channels, plan.season, {SEASONAL: seasonal}),
     )
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import rows
+from zoo import resampling, rows
 from zoo.data.options import DataConfig
-from zoo.data.series.clock import LOOKED_AT, Clock, check_order, clock_of, read_times, recognise
+from zoo.data.series.clock import LOOKED_AT, Clock, check_order, check_timed, clock_of, read_times, recognise
 from zoo.data.series.recordings import ARRAYS, TABLES, Recording, position, read_array, read_table, take
 from zoo.errors import DataError, UsageError
 from zoo.hyperparameters import join_names, split_names
@@ -73,7 +73,8 @@ def read_panel(path: Path, config: DataConfig) -> Panel:
     Args:
         path: A table with a row for each step, an array (steps, channels), or a folder of them, a series each.
         config: `time` and `recording` name columns; without `time` a column of dates is found, or of numbers that grow
-            under a name for time. `columns` and `drop` choose channels, those of `target` are always among them.
+            under a name for time. `rate` brings their steps to it. `columns` and `drop` choose channels, those of
+            `target` are always among them.
 
     Raises:
         UsageError: An option that does not fit.
@@ -92,7 +93,21 @@ def read_panel(path: Path, config: DataConfig) -> Panel:
     if first.time:
         formats = tuple(dict.fromkeys(form for file in files for form in file.formats))
         clock = clock_of(first.time, [track.times for track in tracks], formats)
+        if config.rate:
+            clock = clock.at_rate(config.rate)
+            tracks = tuple(_at_rate(track, clock.usual) for track in tracks)
+        for track in tracks:
+            clock.check_steady(track.name, np.diff(track.times))
     return Panel(first.columns, tracks, clock, tuple(file.sha256 for file in files))
+
+
+def _at_rate(track: Track, step: float) -> Track:
+    """With steps of one distance, but where its own are too far apart."""
+    cuts = resampling.bring(track.times, track.values, step)
+    times = np.concatenate([steady.times for steady in cuts])
+    rows = np.searchsorted(track.times, times, side="right") - 1
+    lines = [track.lines[row] for row in rows.tolist()]
+    return Track(track.name, np.concatenate([steady.values for steady in cuts]), times, lines)
 
 
 def times_of(path: Path) -> str:
@@ -134,6 +149,7 @@ def _read(path: Path, config: DataConfig) -> _File:
     if path.suffix.lower() in ARRAYS:
         if config.time or config.recording:
             raise UsageError(f"{path} is an array and has no columns; leave time and recording out")
+        check_timed(path, config.rate, "")
         whole = read_array(path, replace(config, columns="", drop=""))
         track = Track(str(path), whole.values, np.arange(len(whole), dtype=np.float64), ())
         return _checked(_File(whole.columns, (track,), "", (), whole.sha256))
@@ -146,6 +162,7 @@ def _read(path: Path, config: DataConfig) -> _File:
         if config.time
         else recognise(header, cells, left_out, panel=bool(config.recording))
     )
+    check_timed(path, config.rate, time)
     whole = take(path, table, _with_targets(config, header, path), [name for name in (time, *known) if name])
     return _checked(_tracks(path, whole, time, known[0] if config.recording else ""))
 

@@ -18,6 +18,7 @@ from zoo.data.files.listing import counted
 from zoo.data.findings import Finding, errors, refuse
 from zoo.data.options import DataConfig, refuse_options
 from zoo.data.own import Reading, Request
+from zoo.data.series.clock import describe
 from zoo.data.series.finding import Found, find
 from zoo.data.series.forecasting import read_forecast
 from zoo.data.series.recordings import Recording
@@ -155,7 +156,7 @@ def _facts(found: Found, labelled: Labelled, samples: _Cut | None) -> dict[str, 
     facts: dict[str, Any] = {
         "recordings": len(found.recordings),
         "steps": {"min": min(lengths), "median": float(np.median(lengths)), "max": max(lengths)},
-        "time": found.time,
+        **describe(found.clock),
         "ignored": dict(found.listing.ignored),
         "classes": class_rows(found.listing, labelled) if len(labelled.targets) else [],
         "channels": [_channel(name, at, found.recordings) for at, name in enumerate(found.recordings[0].columns)],
@@ -184,6 +185,7 @@ def _raw(found: Found, labelled: Labelled, samples: _Cut) -> Raw:
         groups=samples.groups,
         names=names,
         hop=samples.hop,
+        source={"time": found.clock.column()} if found.clock and found.clock.rate else {},
         sha256=identity(found.listing.entries, [recording.sha256 for recording in found.recordings]),
         parts=None if fields["parts"] is None else fields["parts"][samples.of],
         times=None if fields["times"] is None else fields["times"][samples.of],

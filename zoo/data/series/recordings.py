@@ -45,6 +45,12 @@ class Recording:
     def __len__(self) -> int:
         return len(self.values)
 
+    def at(self, rows: np.ndarray, values: np.ndarray) -> Recording:
+        """With other values (steps, channels), each of which stands at one of its rows."""
+        texts = {column: [cells[row] for row in rows.tolist()] for column, cells in self.texts.items()}
+        lines = [self.lines[row] for row in rows.tolist()]
+        return Recording(self.name, self.columns, values, (), self.sha256, texts, lines)
+
     def part(self, chosen: slice, name: str = "") -> Recording:
         """A stretch of it."""
         texts = {column: cells[chosen] for column, cells in self.texts.items()}

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo import resampling
 from zoo.data.findings import Finding
 from zoo.data.options import DataConfig
-from zoo.data.series.clock import GAP, check_order, read_times, recognise
+from zoo.data.series.clock import Clock, check_order, check_timed, clock_of, read_times, recognise
 from zoo.data.series.recordings import ARRAYS, Recording, filled, position, read_array, read_table, take
 from zoo.errors import UsageError
 from zoo.hyperparameters import split_names
@@ -23,13 +24,13 @@ class Stretches:
 
     Attributes:
         group: Name of the column of groups; empty where there is none.
-        time: Name of the column of times; empty where there is none.
+        clock: Of the column of times; None where there is none.
     """
 
     parts: tuple[Recording, ...]
     findings: tuple[Finding, ...]
     group: str = ""
-    time: str = ""
+    clock: Clock | None = None
 
 
 def read_stretches(path: Path, config: DataConfig, *, target: str = "") -> Stretches:
@@ -38,36 +39,63 @@ def read_stretches(path: Path, config: DataConfig, *, target: str = "") -> Stret
     Args:
         path: A table or a `.npy` array.
         config: `recording`, `time`, `group_from` (column:NAME) and `split` (group:NAME) name columns; without `time`
-            it is looked for, see `recognise`.
+            it is looked for, see `recognise`. `rate` brings the steps of a stretch to it.
         target: Name of the column of classes; empty where the file is of one class.
 
     Raises:
         DataError: It cannot be read, or its times are wrong.
-        UsageError: A column is named of what has none.
+        UsageError: A column is named of what has none, or a rate.
     """
     group = _group_column(config) if target else ""
     named = [name for name in (target, config.recording if target else "", group) if name]
     if path.suffix.lower() in ARRAYS:
         if named or config.time:
             raise UsageError(f"{path} is an array and has no column {[*named, config.time][0]!r}; leave the option out")
+        check_timed(path, config.rate, "")
         return Stretches((filled(read_array(path, config)),), ())
     table = read_table(path)
-    time = config.time or _time_of(path, table, config, named, several=bool(target))
-    recording = filled(take(path, table, config, tuple(dict.fromkeys([*named, *filter(None, [time])]))))
-    breaks = _changes(recording, named)
-    findings: tuple[Finding, ...] = ()
-    if time:
-        times, _ = read_times(recording.name, recording.lines, time, recording.texts[time])
-        if target and not config.recording:
-            breaks = np.union1d(breaks, _restarts(times, breaks))
-        gaps = _gaps(recording, time, times, breaks)
-        findings = _told(recording, gaps)
-        breaks = np.union1d(breaks, gaps)
+    time = _time_of(path, table, config, named, several=bool(target))
+    check_timed(path, config.rate, time)
+    whole = take(path, table, config, tuple(dict.fromkeys([*named, *filter(None, [time])])))
+    breaks = _changes(whole, named)
+    if not time:
+        return _cut(filled(whole), breaks, group)
+    times, formats = read_times(whole.name, whole.lines, time, whole.texts[time])
+    if target and not config.recording:
+        breaks = np.union1d(breaks, _restarts(times, breaks))
+    inside = ~np.isin(np.arange(1, len(times)), breaks)
+    check_order(whole.name, whole.lines, time, whole.texts[time], times, inside)
+    clock = clock_of(time, np.split(times, breaks), formats)
+    if config.rate:
+        return _at_rate(whole, times, breaks, clock.at_rate(config.rate), group)
+    distances = np.diff(times)
+    clock.check_steady(whole.name, distances[inside])
+    gaps = np.flatnonzero((distances > clock.gap) & inside) + 1
+    found = _cut(filled(whole), np.union1d(breaks, gaps), group)
+    return replace(found, findings=_told(whole, gaps), clock=clock)
+
+
+def _cut(recording: Recording, breaks: np.ndarray, group: str) -> Stretches:
+    """A recording cut before these steps."""
     edges = [0, *breaks.tolist(), len(recording)]
     parts = [recording.part(slice(low, high)) for low, high in pairwise(edges)]
     if parts and recording.findings:
         parts[0] = replace(parts[0], findings=recording.findings)
-    return Stretches(tuple(parts), findings, group, time)
+    return Stretches(tuple(parts), (), group)
+
+
+def _at_rate(whole: Recording, times: np.ndarray, breaks: np.ndarray, clock: Clock, group: str) -> Stretches:
+    """A recording with its missing numbers NaN, cut before these steps and where its rows are too far apart."""
+    parts, gaps = [], []
+    for low, own, values in zip(
+        [0, *breaks.tolist()], np.split(times, breaks), np.split(whole.values, breaks), strict=True
+    ):
+        cuts = resampling.bring(own, values, clock.usual)
+        gaps += [low + steady.part.start for steady in cuts[1:]]
+        for steady in cuts:
+            rows = np.searchsorted(own, steady.times, side="right") - 1
+            parts.append(filled(whole.at(low + rows, steady.values)))
+    return Stretches(tuple(parts), _told(whole, np.array(gaps, np.int64)), group, clock)
 
 
 def _time_of(
@@ -78,8 +106,10 @@ def _time_of(
     *,
     several: bool,
 ) -> str:
-    """The column of times that nobody named; one that is asked for or kept as a channel, or dropped, is none."""
+    """The column of times, by name or found; one that is asked for or kept as a channel, or dropped, is none."""
     header, _, cells = table
+    if config.time:
+        return header[position(config.time, header, path)]
     given = (*named, *split_names(config.columns), *split_names(config.drop))
     known = [*split_names(config.keep), *(header[position(name, header, path)] for name in given)]
     return recognise(header, cells, known, panel=several)
@@ -116,20 +146,6 @@ def _changes(recording: Recording, names: list[str]) -> np.ndarray:
         cells = recording.texts[name]
         found = np.union1d(found, [at for at in range(1, len(cells)) if cells[at] != cells[at - 1]])
     return found.astype(np.int64)
-
-
-def _gaps(recording: Recording, column: str, times: np.ndarray, breaks: np.ndarray) -> np.ndarray:
-    """Steps before which others are missing.
-
-    Raises:
-        DataError: Times that repeat or go back.
-    """
-    cells = recording.texts[column]
-    inside = ~np.isin(np.arange(1, len(times)), breaks)
-    check_order(recording.name, recording.lines, column, cells, times, inside)
-    distances = np.diff(times)
-    usual = float(np.median(distances[inside])) if inside.any() else 0.0
-    return np.flatnonzero((distances > GAP * usual) & inside) + 1
 
 
 def _told(recording: Recording, gaps: np.ndarray) -> tuple[Finding, ...]:

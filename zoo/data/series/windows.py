@@ -41,8 +41,8 @@ def choose(lengths: Sequence[int], window: int, hop: int) -> tuple[int, int, str
     if not window:
         if longest > LONGEST:
             raise DataError(
-                f"the recordings have up to {longest:,} steps, which is no sample; cut windows with --set window=N and "
-                "--set hop=N where they overlap"
+                f"the recordings have up to {longest:,} steps, which is no sample; cut windows with --window N, and "
+                "--hop N where they overlap"
             )
         note = "" if longest == shortest else f"recordings of {shortest} to {longest} steps, filled up in front"
         return longest, longest, note

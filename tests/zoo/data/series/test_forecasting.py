@@ -274,3 +274,14 @@ def test_a_forecaster_asks_for_a_horizon(sales):
     with pytest.raises(UsageError, match=r"^forecaster needs horizon: steps to forecast .*; add --set horizon=N$"):
         configure("forecaster", data=sales)
     assert configure("forecaster", {"horizon": "3"}, data=sales).data.horizon == 3
+
+
+def test_a_series_of_unlike_steps_needs_a_rate_and_is_brought_to_it(tmp_path):
+    seconds = np.cumsum(np.random.default_rng(0).uniform(0.1, 2.4, 200))
+    path = write(tmp_path / "s.csv", {"x": seconds.tolist()}, [f"{at:.6f}" for at in seconds])
+    with pytest.raises(DataError, match="bring the steps to a rate with --rate HZ"):
+        load(path, seed=0, horizon=HORIZON, window=WINDOW)
+    data = load(path, seed=0, horizon=HORIZON, window=WINDOW, rate=1)
+    assert data.contract()["input"]["time"]["rate"] == 1.0
+    np.testing.assert_allclose(np.diff(np.asarray(data.train.samples)[..., 0], axis=1), 1.0, atol=1e-4)
+    np.testing.assert_allclose(data.train.targets[:, 0] - np.asarray(data.train.samples)[:, -1, 0], 1.0, atol=1e-4)

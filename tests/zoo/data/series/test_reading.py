@@ -1,5 +1,7 @@
 """Recordings of a user's own: folders, lists, long tables and `.ts` files, cut into samples and split."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -204,7 +206,7 @@ def timed(root, name="time", stamps=None):
 @pytest.mark.parametrize("name", ["time", "Timestamp", "time_ms", "t", "step"])
 def test_a_column_of_times_is_known_and_no_channel(tmp_path, name):
     checked = check_data(timed(tmp_path / "timed takes", name))
-    assert checked.facts["time"] == name
+    assert checked.facts["time"] == f"{name}, a step is 0.05"
     data = load(str(tmp_path / "timed takes"), seed=0)
     assert data.input.columns == CHANNELS
     assert data.input.shape == (40, 2)
@@ -361,3 +363,73 @@ def test_steps_of_a_run_are_those_of_the_device(tmp_path):
     data = load(str(folder_of(tmp_path)), seed=0)
     raw = np.asarray(data.test.samples)
     np.testing.assert_array_equal(apply(data.contract()["steps"], raw), data.inputs(data.test))
+
+
+def irregular(root, name="time", scale=1.0, gap=0.0, steps=60):
+    """Class folders of sines whose steps are 0.01 to 0.19 s apart, and then perhaps a gap in the middle."""
+    generator = np.random.default_rng(3)
+    for label, speed in (("fast", 3.0), ("slow", 1.0)):
+        for number in range(6):
+            times = np.cumsum(generator.uniform(0.01, 0.19, steps))
+            times[steps // 2 :] += gap
+            values = np.stack([np.sin(speed * times), times], axis=1)
+            write(root / label / f"{number}.csv", values, more={name: [f"{at * scale:.6f}" for at in times]})
+    return root
+
+
+def test_irregular_steps_are_refused_without_a_rate(tmp_path):
+    errors = errors_of(irregular(tmp_path))
+    assert len(errors) == 12
+    assert "the times in column 'time' are 0.0" in errors[0]
+    assert "bring the steps to a rate with --rate HZ, or take them as they stand with --drop time" in errors[0]
+    assert load(str(tmp_path), seed=0, drop="time").input.shape == (60, 2)
+
+
+@pytest.mark.parametrize(("name", "scale"), [("time", 1.0), ("t_ms", 1000.0)])
+def test_a_rate_brings_recordings_to_steps_of_one_distance(tmp_path, name, scale):
+    root = irregular(tmp_path, name, scale)
+    data = load(str(root), seed=0, rate=10, window=20)
+    assert data.input.columns == CHANNELS
+    assert data.contract()["input"]["time"] == {
+        "name": name,
+        "type": "number",
+        "gap": pytest.approx(0.15 * scale),
+        "rate": 10.0,
+    }
+    for sample, target in zip(data.train.samples, data.train.targets.tolist(), strict=True):
+        np.testing.assert_allclose(np.diff(sample[:, 1]), 0.1, atol=2e-3)
+        speed = (3.0, 1.0)[target]
+        np.testing.assert_allclose(sample[:, 0], np.sin(speed * sample[:, 1]), atol=0.05)
+
+
+def test_at_a_rate_too_a_recording_is_cut_at_a_gap(tmp_path):
+    root = irregular(tmp_path, gap=2.0)
+    checked = check_data(root, rate=10, window=20)
+    assert checked.facts["time"] == "time, brought to 10 steps a second"
+    assert checked.facts["recordings"] == 24
+    assert any("steps are missing at 1 place, the first before line 32" in line for line in said(root, rate=10))
+
+
+def test_a_long_table_is_brought_to_a_rate_recording_by_recording(tmp_path):
+    generator = np.random.default_rng(3)
+    times = np.concatenate([np.cumsum([0, *generator.uniform(0.01, 0.19, 49)]) for _ in range(10)])
+    more = {"time": [f"{at:.4f}" for at in times], "kind": ["fast"] * 250 + ["slow"] * 250}
+    write(tmp_path / "t.csv", np.stack([times, -times], axis=1), more=more)
+    data = load(str(tmp_path / "t.csv"), seed=0, target="kind", rate=20, window=40)
+    np.testing.assert_allclose(np.diff(data.train.samples[..., 0], axis=1), 0.05, atol=2e-3)
+
+
+def test_a_rate_that_cannot_be_is_refused(tmp_path):
+    root = irregular(tmp_path)
+    text = r"rate = 200 a second: the times in column 'time' are usually 0\.\d+ s apart, and \d+ steps would be made of"
+    assert re.search(text, errors_of(root, rate=200)[0])
+    with pytest.raises(UsageError, match="has no column of times by which its steps could be brought to it"):
+        load(str(root), seed=0, rate=10, drop="time")
+
+
+def test_arrays_have_no_times_for_a_rate(tmp_path):
+    for label in ("fast", "slow"):
+        (tmp_path / label).mkdir()
+        np.save(tmp_path / label / "a.npy", wave(30, label))
+    with pytest.raises(UsageError, match="has no column of times"):
+        load(str(tmp_path), seed=0, rate=10)
