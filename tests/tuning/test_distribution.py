@@ -360,6 +360,26 @@ def test_the_engine_of_a_search_is_killed_and_goes_on_with_its_worker(folder, tu
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGSTOP, signal.SIGKILL])
+def test_a_worker_ends_on_sigterm_whatever_its_chief_does(folder, how):
+    make_books(folder, seconds=LONG)
+    chief = start_program(folder=str(folder), trials=4)
+    address = wait_for(lambda: (folder / "address").exists() and (folder / "address").read_text())
+    workers = [start_program(folder=str(folder), address=address, worker=name) for name in ("a", "b")]
+    wait_for(lambda: len(worker_pids(folder)) == 2)
+    chief.send_signal(how)
+    for worker in workers:
+        worker.terminate()
+    try:
+        for worker in workers:
+            worker.wait(timeout=LONG / 2)
+    finally:
+        chief.kill()
+        chief.wait()
+    assert "SigtermInterrupt" in (folder / "program-a.log").read_text()
+
+
+@pytest.mark.slow
 def test_a_search_survives_whatever_is_killed(folder):
     """Workers and the chief are killed at random, and frozen; every trial ends once, and nothing is left behind."""
     chance, trials = random.Random(4), 24

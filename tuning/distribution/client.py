@@ -38,6 +38,8 @@ from zoo.training.events import Message
 PATIENCE_SECONDS = 600.0
 """How long a chief may be away: it is started again by hand, or by a cluster's scheduler."""
 CALL_SECONDS = 60.0
+SHORTEST_SECONDS = 0.5
+"""That the last attempt of a call may take."""
 PUT_BACK_SECONDS = 5.0
 LONGEST_PAUSE = 5.0
 _AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
@@ -82,10 +84,17 @@ class Connection:
         """Tells the listener what nobody may miss."""
         self._listener(Message(text, warning=True))
 
-    def once(self, method: str, request: Any, attempt: int = 0, more: tuple[tuple[str, Any], ...] = ()) -> Any:
-        """One attempt of a call; raises what grpc raises."""
+    def once(
+        self,
+        method: str,
+        request: Any,
+        attempt: int = 0,
+        more: tuple[tuple[str, Any], ...] = (),
+        seconds: float = CALL_SECONDS,
+    ) -> Any:
+        """One attempt of a call, for so many seconds; raises what grpc raises."""
         metadata = (*replace(self.caller, attempt=attempt).metadata(), *more)
-        return getattr(self._stub, method)(request, timeout=CALL_SECONDS, metadata=metadata)
+        return getattr(self._stub, method)(request, timeout=seconds, metadata=metadata)
 
     def call(
         self,
@@ -104,13 +113,15 @@ class Connection:
             ZooError: The chief failed.
         """
         began, pause, told = time.monotonic(), 0.1, False
+        patience = self._patience if patience is None else patience
         while True:
+            left = max(began + patience - time.monotonic(), SHORTEST_SECONDS)
             try:
-                answer = self.once(method, request, attempt)
+                answer = self.once(method, request, attempt, seconds=min(CALL_SECONDS, left))
             except grpc.RpcError as error:
                 if error.code() not in _AWAY:
                     raise self._refused(error) from error
-                self._give_up(time.monotonic() - began, self._patience if patience is None else patience, error)
+                self._give_up(time.monotonic() - began, patience, error)
                 if not told and time.monotonic() - began > 1:
                     told = True
                     self.warn(f"the chief at {self.address} is away ({_words(error)}); trying for {self._minutes()}")
@@ -160,6 +171,7 @@ class Client:
     def __init__(self, connection: Connection, books: Books, *, beat: float = 3.0) -> None:
         self._connection, self._books, self._beat = connection, books, beat
         self._heartbeat: Heartbeat | None = None
+        self._silenced: list[Heartbeat] = []
 
     def deal(self, worker: str) -> Trial | Wait | None:
         """As `Dealer.deal`.
@@ -182,9 +194,14 @@ class Client:
         return trial
 
     def close(self) -> None:
-        """Ends the signs of life and the connection."""
+        """Ends the signs of life and the connection, and with it the calls under way.
+
+        No thread is left in a call: at the end of the program it could die with what grpc needs to end.
+        """
         self._silence()
         self._connection.close()
+        for heartbeat in self._silenced:
+            heartbeat.join()
 
     def tell(self, progress: Progress) -> bool:
         """As `Dealer.tell`; comes back at once: the heartbeat sends it, and knows the chief's last answer."""
@@ -214,6 +231,7 @@ class Client:
     def _silence(self) -> None:
         if self._heartbeat is not None:
             self._heartbeat.stop()
+            self._silenced = [heartbeat for heartbeat in (*self._silenced, self._heartbeat) if heartbeat.alive]
             self._heartbeat = None
 
     def _hand_in(self, trial: Trial, status: str, patience: float | None = None) -> None:

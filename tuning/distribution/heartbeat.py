@@ -46,6 +46,15 @@ class Heartbeat:
         self._news.set()
         self._thread.join(timeout=1)  # one that hangs in a call to a chief that is away ends by itself
 
+    @property
+    def alive(self) -> bool:
+        """Whether its thread has not ended: it is in a call."""
+        return self._thread.is_alive()
+
+    def join(self) -> None:
+        """Waits for its thread, which ends with the call that it is in."""
+        self._thread.join()
+
     def _run(self) -> None:
         try:
             while not self._ended.is_set():

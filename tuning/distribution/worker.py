@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -100,13 +100,13 @@ def run_worker(
     name = name or f"{socket.gethostname()}-{os.getpid()}"
     with DeferredInterrupts() as interrupts:
         connection = Connection(address, name, listener=listener, patience=patience, check=interrupts.check)
-        try:
+        with closing(connection):
             books = Books.open(find_folder(connection, folder, folder_seconds))
-            client = Client(connection, books, beat=beat)
-            with (make_runner or recipe_runner)(books, interrupts.check) as runner:
+            with (
+                closing(Client(connection, books, beat=beat)) as client,
+                (make_runner or recipe_runner)(books, interrupts.check) as runner,
+            ):
                 work(client, runner, name, check=interrupts.check, wait_seconds=WAIT_SECONDS)
-        finally:
-            connection.close()
     interrupts.hand_on()
 
 
