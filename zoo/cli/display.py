@@ -16,6 +16,8 @@ from zoo.runs import Run
 from zoo.training.events import BatchDone, EpochDone, Event, Message, Started
 
 REFRESH_SECONDS = 0.1
+SILENCE_SECONDS = 15.0
+"""After which the next epoch has a line, however many there are."""
 
 
 class HushableConsole(Console):
@@ -48,6 +50,7 @@ class TrainingDisplay:
         self._task: Any = None
         self._started: Started | None = None
         self._shown_at = 0.0
+        self._told_at = time.monotonic()
         self._figures = ""
 
     def __enter__(self) -> TrainingDisplay:
@@ -103,9 +106,8 @@ class TrainingDisplay:
         done, epochs = int(row["epoch"]), self._started.epochs
         if self._task is not None:
             self._progress.update(self._task, completed=done * self._started.steps)
-        elif not _worth_a_line(done, epochs):
-            return
-        if self._task is None or _worth_a_line(done, epochs):
+        if _worth_a_line(done, epochs) or time.monotonic() - self._told_at > SILENCE_SECONDS:
+            self._told_at = time.monotonic()
             self._console.print(
                 f"epoch {done}/{epochs}  loss {row['objective']:.4f}  val_loss {row['val_loss']:.4f}  {self._figures}"
                 f"  learning_rate {row['learning_rate']:.2g}  {row['seconds']:.1f} s{'  best' if event.best else ''}",
@@ -139,8 +141,8 @@ class StudyDisplay:
 
 
 def _worth_a_line(epoch: int, epochs: int) -> bool:
-    """About thirty lines for any number of epochs."""
-    return epochs <= 30 or epoch == epochs or epoch % math.ceil(epochs / 30) == 0
+    """The first, the last, and about thirty for any number of epochs."""
+    return epochs <= 30 or epoch in (1, epochs) or epoch % math.ceil(epochs / 30) == 0
 
 
 def closing(run: Run, seconds: float) -> str:

@@ -135,14 +135,21 @@ def test_a_file_that_shadows_a_package_of_ours_is_named(tmp_path):
     assert f"zoo.export is shadowed by {tmp_path / 'export.py'}" in done.stderr
 
 
+def read_until(stream, start):
+    """Reads lines up to one that starts so."""
+    lines = []
+    while not lines or not lines[-1].startswith(start):
+        lines.append(stream.readline())
+        assert lines[-1], "".join(lines)
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
 )
 def test_a_signal_saves_the_run_and_exits_with_its_code(number, code, tmp_path):
     command = [sys.executable, "-P", "-m", "zoo", "train", "iris-mlp", "--epochs", "100000", "--json"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
-        while "training" not in child.stderr.readline():
-            pass
+        read_until(child.stderr, "training ")
         time.sleep(1)
         child.send_signal(number)
         out, err = child.communicate(timeout=60)
@@ -158,9 +165,7 @@ def test_impatience_loses_nothing(gap, tmp_path):
     """Three signals in a row: the save of the first is not cut short by the others."""
     command = [sys.executable, "-P", "-m", "zoo", "train", "iris-mlp", "--epochs", "100000"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
-        while "epoch" not in child.stderr.readline():
-            pass
-        time.sleep(2)
+        read_until(child.stderr, "epoch ")
         for _ in range(3):
             child.send_signal(signal.SIGINT)
             time.sleep(gap)
