@@ -133,7 +133,7 @@ _FURTHER = (
     _further("conv1d", "har-conv1d", _WATCH, streams=True),
     _further("conv1d", "har-conv1d-dilated", {"data": "wisdm51_watch", "dilated": True, **_WATCH}, "conv1d"),
     _further("text-mean", "sms-spam-mean", {**_WORDS, "encoder": "mean"}, "text"),
-    _further("text-conv1d", "sms-spam-conv1d", {**_WORDS, "encoder": "conv1d"}, "text"),
+    _further("text-conv1d", "sms-spam-conv1d", {**_WORDS, "encoder": "conv1d", "kernels": 3}, "text"),
     _further("text-lstm", "sms-spam-lstm", {**_WORDS, "encoder": "lstm"}, "text"),
     _further("text-gru", "sms-spam-gru", {"epochs": 4}),
     _further("forecaster-linear", "etth1-forecast", {}),

@@ -37,6 +37,7 @@ def recommend(inputs: InputSpec, outputs: OutputSpec, samples: int) -> dict[str,
         integer("embedding", 48, "numbers that stand for a word", low=1, high=1024, log=True, search=(16, 96)),
         integer("units", 64, "filters, or width of the state", low=1, high=2048, log=True, search=(16, 128)),
         integer("kernel", 4, "words that a convolution sees", low=1, high=15, search=(2, 6)),
+        integer("kernels", 1, "convolutions side by side, each a word wider; Kim has 3", low=1, high=6, search=(1, 3)),
         flag("bidirectional", False, "read the words in both directions too", search=(False,)),
         real("word_dropout", 0.2, "fraction of the embedding dropped for all words of a text", low=0.0, high=0.9),
         DROPOUT,
@@ -55,6 +56,7 @@ def text(
     embedding: int,
     units: int,
     kernel: int,
+    kernels: int,
     bidirectional: bool,
     word_dropout: float,
     dropout: float,
@@ -72,8 +74,12 @@ def text(
         x = keras.layers.GlobalAveragePooling1D()(x)
         x = keras.layers.Dense(units, activation="relu", kernel_regularizer=penalty(l1, l2))(drop(x, dropout))
     elif encoder == "conv1d":
-        x = keras.layers.Conv1D(units, kernel, padding="same", activation="relu", kernel_regularizer=penalty(l1, l2))(x)
-        x = keras.layers.GlobalMaxPooling1D()(x)
+        found = [
+            keras.layers.Conv1D(units, size, padding="same", activation="relu", kernel_regularizer=penalty(l1, l2))(x)
+            for size in range(kernel, kernel + kernels)
+        ]
+        pooled = [keras.layers.GlobalMaxPooling1D()(each) for each in found]
+        x = keras.layers.Concatenate()(pooled) if kernels > 1 else pooled[0]
     else:
         kind = keras.layers.LSTM if encoder == "lstm" else keras.layers.GRU
         rnn = kind(units, kernel_regularizer=penalty(l1, l2))

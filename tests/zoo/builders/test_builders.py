@@ -86,6 +86,7 @@ def count(model, kind):
         ("text", {"encoder": "lstm"}, "LSTM", 1),
         ("text", {"encoder": "mean"}, "GlobalAveragePooling1D", 1),
         ("text", {"encoder": "gru", "bidirectional": True}, "Bidirectional", 1),
+        ("text", {"encoder": "conv1d", "kernels": 3}, "Conv1D", 3),
         ("text", {"word_dropout": 0.0}, "SpatialDropout1D", 0),
         ("detector", {"depth": 3}, "Add", 4),
     ],
