@@ -63,6 +63,7 @@ class Interface:
         features: Values that the model is fed for one sample.
         window: Samples that make one input of the file.
         hop: Samples between two answers of a window.
+        rate: Samples a second that it was trained on; 0 where nobody recorded it.
         columns: Of the step "encode"; empty without it.
         scale: Of the step "standardise"; empty without it.
         clip: Of the same; 0 without one.
@@ -78,6 +79,7 @@ class Interface:
     features: int
     window: int
     hop: int
+    rate: float
     columns: tuple[Mapping[str, Any], ...]
     scale: tuple[float, ...]
     offset: tuple[float, ...]
@@ -161,6 +163,7 @@ def read_interface(contract: Mapping[str, Any], graph: Graph, *, pixels: bool, w
         features=features,
         window=window,
         hop=int((contract.get("stream") or {}).get("hop") or window),
+        rate=float((given.get("time") or {}).get("rate") or 0.0),
         columns=columns,
         scale=_repeated(standardise.get("scale", ()), features),
         offset=_repeated(standardise.get("offset", ()), features),

@@ -91,7 +91,8 @@ def _told_sample(interface: Interface) -> str:
     part = "one row of the image" if interface.stream else "one frame in the model's size"
     kind = f"bytes of 0 to 255, the pixels of {part}" if interface.pixels else "raw numbers"
     missing = "; a missing one is `NAN`" if interface.columns else ""
-    return f"{interface.sample_size} {kind}{missing}"
+    rate = f", {interface.rate:g} of them a second" if interface.rate else ""
+    return f"{interface.sample_size} {kind}{missing}{rate}"
 
 
 def _told_ready(interface: Interface) -> str:

@@ -51,6 +51,7 @@ def config_header(interface: Interface, arena: int) -> str:
         f"#define ZOO_FEATURES {interface.features} /* values that the model is fed for it */",
         f"#define ZOO_WINDOW {interface.window} /* samples in one input */",
         f"#ifndef ZOO_HOP\n#define ZOO_HOP {interface.hop} /* samples between answers */\n#endif",
+        *([f"#define ZOO_RATE {double(interface.rate)} /* samples a second */"] if interface.rate else []),
         f"#define ZOO_INPUT_VALUES {interface.window * interface.features}",
         f"#define ZOO_OUTPUTS {interface.outputs}",
         "/* found on the host by trying, see memory.md; zoo_arena_used() tells what a board takes */",

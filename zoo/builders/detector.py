@@ -76,8 +76,7 @@ def detector(
     for _ in range(depth):
         coarse = activate(keras.layers.Add()([coarse, convolve(coarse, filters * 4)]))
     coarse = activate(convolve(drop(coarse, dropout), fine.shape[-1], 1))
-    # Each value four times. `UpSampling2D` would say that with TILE, which tflite-micro lacks (Keras 3.15).
-    raised = keras.layers.Resizing(2 * coarse.shape[1], 2 * coarse.shape[2], interpolation="nearest")(coarse)
+    raised = keras.layers.UpSampling2D(2)(coarse)
     extra = (raised.shape[1] - rows, raised.shape[2] - columns)
     if any(extra):
         raised = keras.layers.Cropping2D(((0, extra[0]), (0, extra[1])))(raised)

@@ -59,10 +59,12 @@ def test_the_readme_says_what_a_sample_is_and_when_there_is_an_answer(tmp_path: 
     given: Edge = ("x", (1, 64, 6), "int8", (0.05, 0))
     stream = {"steps": 64, "hop": 16, "sample_shape": [6]}
     content = contract("series", given, OUT, stream=stream, state="reset per sequence")
+    content["input"]["time"] = {"name": "t", "type": "number", "gap": 0.03, "rate": 50.0}
     golden = {"samples": np.zeros((1, 64, 6)), "outputs": np.zeros((1, 3), np.float32)}
     write_micro(tmp_path / "micro", plain_file(tmp_path / "m", [given], [OUT]), content, golden, 5552)
+    assert "#define ZOO_RATE 50.0 /* samples a second */" in (tmp_path / "micro" / "zoo_config.h").read_text()
     text = (tmp_path / "micro" / "README.md").read_text()
-    assert "A sample is 6 raw numbers" in text
+    assert "A sample is 6 raw numbers, 50 of them a second." in text
     assert "after 64 samples, then after every `ZOO_HOP` (16) more" in text
     assert "clears it before each sequence" in text
     assert "Arena: 5,552 bytes, found on the host" in text
