@@ -124,7 +124,11 @@ _FURTHER = (
     _further("autoencoder", "breast-cancer-autoencoder", {"epochs": 40}),
     _further("autoencoder", "fashion-autoencoder", {"epochs": 3}),
     _further("lenet5", "mnist-lenet5", {**_SHORT, "epochs": 3, "augment": "none"}),
-    _further("resnet", "fashion-resnet8", {**_SHORT, "epochs": 2, "augment": "none"}),
+    _further(
+        "resnet",
+        "fashion-resnet8",
+        {**_SHORT, "epochs": 2, "augment": "none", "optimizer": "adam", "learning_rate": 0.01},
+    ),
     _further("mobilenet", "mnist-mobilenet-v1", {**_PICTURES, "stem_stride": 1, "stages": 4}, "mobilenet"),
     _further(
         "mobilenet", "mnist-mobilenet-v2", {**_PICTURES, "version": "2", "stem_stride": 1, "stages": 4}, "mobilenet"

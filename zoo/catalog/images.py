@@ -129,8 +129,8 @@ CARDS = (
         dataset="fashion_mnist",
         task="multiclass",
         summary="ResNet-8 of MLPerf Tiny on clothing",
-        hyperparameters={"dropout": 0.2},
-        training={"epochs": 12, "learning_rate": 0.01, **_SHORT, "augment": "flip+shift", "augment_strength": 0.5},
+        hyperparameters={"l2": 0.00025},
+        training={"epochs": 12, "optimizer": "nesterov", "learning_rate": 0.15, **_SHORT, "augment": "flip"},
         anchors=(
             Anchor(
                 what="ResNet-18, 11 million parameters",
