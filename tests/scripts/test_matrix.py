@@ -93,6 +93,8 @@ def test_only_what_reads_forwards_streams():
         ("sms-spam-mean", "int16x8", False, "tflite-micro", False),
         ("sms-spam-gru", "int8", False, "tflite-micro", True),
         ("etth1-forecast", "int8", False, "litert", False),
+        ("flowers-mobilenet-v3", "int16x8", False, "litert", False),
+        ("flowers-mobilenet-v3", "float32", False, "tflite-micro", True),
         ("etth1-forecast", "int16x8", False, "arm", True),
         ("sunspots-forecast", "int8", False, "litert", True),
         ("membrane-unet-nearest", "int16x8", False, "tflite-micro", True),
