@@ -164,6 +164,7 @@ _NOT_PROMISED: Mapping[str, tuple[str, ...]] = {
     "lstm": ("dynamic", "int16x8"),  # a loop or a step in place of the fused operator: right where it passes its gates
     "text-lstm": ("dynamic", "int16x8"),
     "forecaster-lstm": ("int16x8",),  # unrolled, one scale for all rows of a matrix, see `export.dense`
+    "detector": ("int16x8",),  # an image counts where all of its objects are the same, and its gate is the narrowest
     "application": ("int8", "int16x8"),  # made for floats; the converter knows no HARD_SWISH of 16 bits
     "forecaster-linear": ("int8",),  # a forecast told from the last value is finer than 255 steps of all there are
 }
