@@ -65,7 +65,7 @@ def read_histories(path: str | Path, contract: Mapping[str, Any]) -> list[Histor
     if timed:
         reader = rows.TableReader(path, [*columns, time])
     at = reader.header.index(expected["recording"]) if expected.get("recording") in reader.header else -1
-    raw, names, lines, problems = _all_rows(reader, at)
+    raw, names, lines, problems = all_rows(reader, at)
     if not lines:
         raise DataError(f"{path} has a header and no rows; give at least one step")
     found = []
@@ -100,18 +100,20 @@ def _at_rate(
         time: The column of times, with a "rate".
         window: Steps that the model takes.
     """
-    rows = np.flatnonzero(~np.isnan(raw[:, -1]))
-    if not len(rows):
+    timed = np.flatnonzero(~np.isnan(raw[:, -1]))
+    if not len(timed):
         return np.full((1, raw.shape[1] - 1), np.nan), dict(enumerate(list(wrong.values())[:1]))
-    times = raw[rows, -1]
-    steady = resampling.bring(times, raw[rows, :-1], resampling.step_of(time), backwards=True)[-1]
-    near = {steady.at(times[max(np.searchsorted(rows, row, side="right") - 1, 0)]): text for row, text in wrong.items()}
+    times = raw[timed, -1]
+    steady = resampling.bring(times, raw[timed, :-1], resampling.step_of(time), backwards=True)[-1]
+    near = {
+        steady.at(times[max(np.searchsorted(timed, row, side="right") - 1, 0)]): text for row, text in wrong.items()
+    }
     found = {at: text for at, text in near.items() if 0 <= at < len(steady.times)}
     if not steady.part.start or len(steady.times) >= window:
         return steady.values, found
     # What is before the gap is not there, whatever is filled in for it.
     absent = np.full((window - len(steady.times), raw.shape[1] - 1), np.nan)
-    first = places[int(rows[steady.part.start])]
+    first = places[int(timed[steady.part.start])]
     return np.concatenate([absent, steady.values]), {0: _few(first, window)}
 
 
@@ -119,8 +121,8 @@ def _few(place: str, window: int) -> str:
     return f"{place}: steps are missing before it, among the last {window}; fill them in"
 
 
-def _all_rows(reader: rows.TableReader, at: int) -> tuple[np.ndarray, list[str], list[int], dict[int, str]]:
-    """Raw rows, of each the series it is of and its line, and what is wrong with some."""
+def all_rows(reader: rows.TableReader, at: int = -1) -> tuple[np.ndarray, list[str], list[int], dict[int, str]]:
+    """Raw rows, of each the series that column `at` says and its line, and what is wrong with some."""
     parts: list[np.ndarray] = []
     names: list[str] = []
     lines: list[int] = []
@@ -146,10 +148,9 @@ def check_growing(times: np.ndarray, wrong: Mapping[int, str], places: Sequence[
         DataError: Names the place.
     """
     known = np.flatnonzero(~np.isnan(times))
-    for at in np.flatnonzero(np.isnan(times)).tolist() if time.get("rate") else ():
-        if at in wrong:
-            continue
-        raise DataError(f"{places[at]}: no time in column {time['name']!r}; fill it in, or remove the row")
+    absent = [at for at in np.flatnonzero(np.isnan(times)).tolist() if at not in wrong]
+    if absent and time.get("rate"):
+        raise DataError(f"{places[absent[0]]}: no time in column {time['name']!r}; fill it in, or remove the row")
     back = np.flatnonzero(np.diff(times[known]) <= 0)
     if back.size:
         place = places[int(known[int(back[0]) + 1])]

@@ -57,16 +57,9 @@ def read_stretches(path: str | Path, contract: Mapping[str, Any]) -> list[Stretc
     time: Mapping[str, Any] = expected.get("time") or {}
     steady = bool(time.get("rate"))
     reader = rows.TableReader(path, [*columns, time] if steady else columns)
-    parts: list[np.ndarray] = []
-    lines: list[int] = []
-    problems: dict[int, str] = {}
-    for block in reader:
-        problems.update({len(lines) + row: problem for row, problem in block.problems.items()})
-        parts.append(block.raw)
-        lines += block.lines
-    if not parts:
+    raw, _, lines, problems = histories.all_rows(reader)
+    if not lines:
         raise DataError(f"{path} has a header and no rows; give at least one step")
-    raw = np.concatenate(parts)
     if not steady:
         return [Stretch(str(path), preprocessing.between(raw), problems)]
     histories.check_growing(raw[:, -1], problems, [f"{path}, line {line}" for line in lines], time)
@@ -77,21 +70,18 @@ def _at_rate(
     name: str, raw: np.ndarray, lines: Sequence[int], problems: Mapping[int, str], time: Mapping[str, Any]
 ) -> list[Stretch]:
     """Rows (channels and a time) at the rate of their times."""
-    rows = np.flatnonzero(~np.isnan(raw[:, -1]))
-    if not len(rows):
-        return [
-            Stretch(
-                name, np.full((1, raw.shape[1] - 1), np.nan, np.float32), dict(enumerate(list(problems.values())[:1]))
-            )
-        ]
-    times, made = raw[rows, -1], []
-    before = {max(int(np.searchsorted(rows, row, side="right")) - 1, 0): text for row, text in problems.items()}
-    cuts = resampling.bring(times, raw[rows, :-1], resampling.step_of(time))
+    timed = np.flatnonzero(~np.isnan(raw[:, -1]))
+    if not len(timed):
+        nothing = np.full((1, raw.shape[1] - 1), np.nan, np.float32)
+        return [Stretch(name, nothing, dict(enumerate(list(problems.values())[:1])))]
+    times, made = raw[timed, -1], []
+    before = {max(int(np.searchsorted(timed, row, side="right")) - 1, 0): text for row, text in problems.items()}
+    cuts = resampling.bring(times, raw[timed, :-1], resampling.step_of(time))
     for steady in cuts:
         first, last = steady.part.start, steady.part.stop - 1
         near = {steady.at(times[row]): text for row, text in before.items() if first <= row <= last}
         kept = {min(at, len(steady.times) - 1): text for at, text in near.items()}
-        where = f"{name}, lines {lines[rows[first]]} to {lines[rows[last]]}" if len(cuts) > 1 else name
+        where = f"{name}, lines {lines[timed[first]]} to {lines[timed[last]]}" if len(cuts) > 1 else name
         made.append(Stretch(where, preprocessing.between(steady.values), kept))
     return made
 
