@@ -1,8 +1,9 @@
-"""What holds for every test: random numbers are drawn from one seed, whichever tests ran before."""
+"""What holds for every test, whichever ran before: random numbers come from one seed, signals do what they usually do."""
 
 from __future__ import annotations
 
 import random
+import signal
 import sys
 from typing import Any
 
@@ -23,13 +24,25 @@ def seed() -> None:
         sys.modules["keras"].utils.set_random_seed(SEED)
 
 
+def usual_signals() -> None:
+    """SIGINT and SIGTERM as a program finds them that a terminal starts.
+
+    The command line ends with both ignored, and who calls it in this process, or starts the tests in the background,
+    would hand that on to every child process: none could be stopped.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_fixture_setup(fixturedef: Any) -> None:
     if fixturedef.scope != "function":
         seed()
+        usual_signals()
 
 
 @pytest.fixture(autouse=True)
-def _seeded(request: Any) -> None:
-    """Drawn anew for every test, before its other fixtures."""
+def _afresh(request: Any) -> None:
+    """Anew for every test, before its other fixtures."""
     seed()
+    usual_signals()
