@@ -1,4 +1,4 @@
-"""What holds for every test, whichever ran before: random numbers come from one seed, signals do what they usually do."""
+"""What holds for every test: random numbers come from one seed, signals do what they usually do."""
 
 from __future__ import annotations
 

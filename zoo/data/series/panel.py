@@ -96,8 +96,9 @@ def read_panel(path: Path, config: DataConfig) -> Panel:
         if config.rate:
             clock = clock.at_rate(config.rate)
             tracks = tuple(_at_rate(track, clock.usual) for track in tracks)
-        for track in tracks:
-            clock.check_steady(track.name, np.diff(track.times))
+        else:
+            for track in tracks:
+                clock.check_steady(track.name, np.diff(track.times))
     return Panel(first.columns, tracks, clock, tuple(file.sha256 for file in files))
 
 

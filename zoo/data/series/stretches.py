@@ -86,7 +86,9 @@ def _cut(recording: Recording, breaks: np.ndarray, group: str) -> Stretches:
 
 def _at_rate(whole: Recording, times: np.ndarray, breaks: np.ndarray, clock: Clock, group: str) -> Stretches:
     """A recording with its missing numbers NaN, cut before these steps and where its rows are too far apart."""
-    parts, gaps = [], []
+    gaps: list[int] = []
+    parts: list[Recording] = []
+    empty: list[Recording] = []
     for low, own, values in zip(
         [0, *breaks.tolist()], np.split(times, breaks), np.split(whole.values, breaks), strict=True
     ):
@@ -94,8 +96,10 @@ def _at_rate(whole: Recording, times: np.ndarray, breaks: np.ndarray, clock: Clo
         gaps += [low + steady.part.start for steady in cuts[1:]]
         for steady in cuts:
             rows = np.searchsorted(own, steady.times, side="right") - 1
-            parts.append(filled(whole.at(low + rows, steady.values)))
-    return Stretches(tuple(parts), _told(whole, np.array(gaps, np.int64)), group, clock)
+            part = whole.at(low + rows, steady.values)
+            (empty if np.isnan(part.values).all(axis=0).any() else parts).append(part)
+    kept = tuple(map(filled, parts or empty))
+    return Stretches(kept, (*_told(whole, np.array(gaps, np.int64)), *_left_out(empty)), group, clock)
 
 
 def _time_of(
@@ -146,6 +150,16 @@ def _changes(recording: Recording, names: list[str]) -> np.ndarray:
         cells = recording.texts[name]
         found = np.union1d(found, [at for at in range(1, len(cells)) if cells[at] != cells[at - 1]])
     return found.astype(np.int64)
+
+
+def _left_out(parts: Sequence[Recording]) -> tuple[Finding, ...]:
+    """What to say of stretches in which a channel has no number, so that nothing can be filled in."""
+    if not parts:
+        return ()
+    count = "a stretch" if len(parts) == 1 else f"{len(parts):,} stretches"
+    first = f"lines {parts[0].lines[0]} to {parts[0].lines[-1]}"
+    text = f"{parts[0].name}: {count} between gaps left out, a channel has no number there, the first in {first}"
+    return (Finding("warning", text),)
 
 
 def _told(recording: Recording, gaps: np.ndarray) -> tuple[Finding, ...]:

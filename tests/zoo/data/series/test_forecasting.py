@@ -285,3 +285,11 @@ def test_a_series_of_unlike_steps_needs_a_rate_and_is_brought_to_it(tmp_path):
     assert data.contract()["input"]["time"]["rate"] == 1.0
     np.testing.assert_allclose(np.diff(np.asarray(data.train.samples)[..., 0], axis=1), 1.0, atol=1e-4)
     np.testing.assert_allclose(data.train.targets[:, 0] - np.asarray(data.train.samples)[:, -1, 0], 1.0, atol=1e-4)
+
+
+def test_a_rate_takes_a_series_with_many_gaps_as_it_is(tmp_path):
+    times = np.array([9 * (at // 8) * 2 + at % 8 for at in range(400)], np.float64)
+    path = write(tmp_path / "s.csv", {"x": np.sin(times).tolist()}, [f"{at:.1f}" for at in times])
+    data = load(path, seed=0, horizon=1, window=4, rate=1)
+    assert np.isfinite(np.asarray(data.train.samples)).all()
+    assert len(data.train) > 50

@@ -410,6 +410,19 @@ def test_at_a_rate_too_a_recording_is_cut_at_a_gap(tmp_path):
     assert any("steps are missing at 1 place, the first before line 32" in line for line in said(root, rate=10))
 
 
+def test_at_a_rate_a_stretch_without_a_number_in_a_channel_is_left_out(tmp_path):
+    root = irregular(tmp_path, gap=2.0)
+    path = root / "fast" / "0.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:31], *(f",{line.split(',', 1)[1]}" for line in lines[31:])]) + "\n")
+    assert errors_of(root, rate=10) == []
+    assert check_data(root, rate=10, window=20).facts["recordings"] == 23
+    told = "a stretch between gaps left out, a channel has no number there, the first in lines 32 to"
+    assert any(told in line for line in said(root, rate=10))
+    path.write_text("\n".join([lines[0], *(f",{line.split(',', 1)[1]}" for line in lines[1:])]) + "\n")
+    assert "channel 1 has no number in it" in errors_of(root, rate=10)[0]
+
+
 def test_a_long_table_is_brought_to_a_rate_recording_by_recording(tmp_path):
     generator = np.random.default_rng(3)
     times = np.concatenate([np.cumsum([0, *generator.uniform(0.01, 0.19, 49)]) for _ in range(10)])
