@@ -408,7 +408,7 @@ def test_a_search_survives_whatever_is_killed(folder):
     assert chief.wait(timeout=2 * LONG) == 0, (folder / "program-chief.log").read_text()
     for worker in workers.values():
         worker.terminate()
-        worker.wait()
+        worker.wait(timeout=LONG)
     found = ended(books)
     assert len({trial.id for trial in found}) == len({trial.ended for trial in found}) == trials
     assert all(trial.status == "completed" or "killed" in trial.reason or "worker" in trial.reason for trial in found)
