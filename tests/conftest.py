@@ -34,15 +34,19 @@ def usual_signals() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
+def afresh() -> None:
+    """Nothing of what ran before is left."""
+    seed()
+    usual_signals()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_fixture_setup(fixturedef: Any) -> None:
     if fixturedef.scope != "function":
-        seed()
-        usual_signals()
+        afresh()
 
 
 @pytest.fixture(autouse=True)
 def _afresh(request: Any) -> None:
     """Anew for every test, before its other fixtures."""
-    seed()
-    usual_signals()
+    afresh()

@@ -105,9 +105,7 @@ def _at_rate(
         return np.full((1, raw.shape[1] - 1), np.nan), dict(enumerate(list(wrong.values())[:1]))
     times = raw[timed, -1]
     steady = resampling.bring(times, raw[timed, :-1], resampling.step_of(time), backwards=True)[-1]
-    near = {
-        steady.at(times[max(np.searchsorted(timed, row, side="right") - 1, 0)]): text for row, text in wrong.items()
-    }
+    near = {steady.at(times[row]): text for row, text in before_them(wrong, timed).items()}
     found = {at: text for at, text in near.items() if 0 <= at < len(steady.times)}
     if not steady.part.start or len(steady.times) >= window:
         return steady.values, found
@@ -115,6 +113,11 @@ def _at_rate(
     absent = np.full((window - len(steady.times), raw.shape[1] - 1), np.nan)
     first = places[int(timed[steady.part.start])]
     return np.concatenate([absent, steady.values]), {0: _few(first, window)}
+
+
+def before_them(wrong: Mapping[int, str], timed: np.ndarray) -> dict[int, str]:
+    """What is wrong with some rows, each by where in `timed` (ascending rows) the last one up to it stands."""
+    return {max(int(np.searchsorted(timed, row, side="right")) - 1, 0): text for row, text in wrong.items()}
 
 
 def _few(place: str, window: int) -> str:

@@ -75,7 +75,7 @@ def _at_rate(
         nothing = np.full((1, raw.shape[1] - 1), np.nan, np.float32)
         return [Stretch(name, nothing, dict(enumerate(list(problems.values())[:1])))]
     times, made = raw[timed, -1], []
-    before = {max(int(np.searchsorted(timed, row, side="right")) - 1, 0): text for row, text in problems.items()}
+    before = histories.before_them(problems, timed)
     cuts = resampling.bring(times, raw[timed, :-1], resampling.step_of(time))
     for steady in cuts:
         first, last = steady.part.start, steady.part.stop - 1
