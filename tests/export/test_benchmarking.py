@@ -70,9 +70,12 @@ def test_files_made_by_others_are_measured() -> None:
     files = [MLPERF / "pretrainedResnet.tflite", MLPERF / "pretrainedResnet_quant.tflite"]
     if not all(file.is_file() for file in files):
         pytest.skip(f"{MLPERF} is absent")
-    float32, int8 = export.benchmark(files)
+    measured = [export.benchmark(files) for _ in range(5)]
+    float32, int8 = measured[0]
     assert float32.bytes > 3 * int8.bytes
-    assert float32.p50_us > int8.p50_us
+    # The least of each: a busy neighbour of this machine slows both to the same time, for seconds.
+    least32, least8 = (min(result.p50_us for result in results) for results in zip(*measured, strict=True))
+    assert least32 > least8
 
 
 def test_another_runtime_is_timed_by_its_own_python(
